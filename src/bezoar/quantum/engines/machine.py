@@ -1,0 +1,374 @@
+"""Builds a layout's matrices for many trainings at once, and sweeps them over states or observables.
+
+Axis names: T trainings, n matrices of a group, K functions, D matrix side, R rows of a sweep.
+Gradients are written out: the work is a few dozen small tensor operations, where the bookkeeping of
+a tape would cost as much as the arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bezoar.quantum.engines.layout import Group, Layout, Ref, Route, Slot, Step
+
+
+@dataclass(slots=True, eq=False)
+class Built:
+    """Numbers for one set of angles.
+
+    Attributes:
+        table: ``(1 + 2 * angles, T)``: 1, the cosines, the sines.
+        groups: ``(n, T, D, D)`` of each group.
+        ones: ``(m, T, d, d)``, all one-wire matrices, then the identity.
+        slots: ``(T, D, D)`` of each slot, runs absorbed.
+        absorbing: for each absorbing group, what its gradient needs.
+    """
+
+    table: Tensor
+    groups: list[Tensor]
+    ones: Tensor
+    slots: list[Tensor]
+    absorbing: list[tuple[Tensor, Tensor, Tensor, Tensor]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Absorption:
+    """The slots whose main matrices are in one group and which absorb a run."""
+
+    group: int
+    positions: Tensor
+    whole: bool
+    first: Tensor
+    second: Tensor
+    slots: tuple[int, ...]
+
+
+class Machine:
+    """A layout with its constants on a device.
+
+    Args:
+        layout: from `lay_out`.
+        dtype: real or complex, as the layout's matrices are.
+        device: where to compute.
+        vacuum: the one-wire vector of a wire that is not in play: I for observables, ``|0>`` for
+            states.
+        backwards: sweep rows are observables (``X @ S``) rather than states (``X @ S.T``).
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        vacuum: Sequence[float],
+        backwards: bool,
+    ) -> None:
+        self.layout = layout
+        self.dtype = dtype
+        self.real = torch.empty(0, dtype=dtype).real.dtype
+        self.device = device
+        self.side = layout.side
+        self.vacuum = torch.tensor(vacuum, dtype=dtype, device=device)
+        self.backwards = backwards
+        n_angles = len(layout.angles)
+        self._rates = self._tensor(np.array([rate for _, rate in layout.angles]), self.real)
+        self._parameters = self._index([source.parameter for source, _ in layout.angles])
+        self._basis = [self._tensor(_stacked(group), dtype) for group in layout.groups]
+        self._rows = [self._row_indices(group, n_angles) for group in layout.groups]
+        self._identity = torch.eye(self.side, dtype=dtype, device=device).reshape(
+            1, 1, self.side, self.side
+        )
+        self._one_offset: dict[int, int] = {}
+        self.identity_position = 0
+        for g in layout.one_wire_groups:
+            self._one_offset[g] = self.identity_position
+            self.identity_position += len(layout.groups[g].basis)
+        self._absorptions = self._plan_absorption(layout.slots)
+
+    def one_position(self, ref: Ref) -> int:
+        """Where a one-wire matrix is in `Built.ones`."""
+        return self._one_offset[ref.group] + ref.position
+
+    def pick(self, positions: Sequence[int]) -> Tensor:
+        """Positions as an index on the device."""
+        return self._index(positions)
+
+    def angles(self, theta: Tensor, features: Tensor | None) -> Tensor:
+        """All angles ``(angle, T)`` from ``theta (T, P)`` and ``features (T, d)``."""
+        if features is None:
+            return theta.t().index_select(0, self._parameters) * self._rates[:, None]
+        rows = [
+            theta[:, source.parameter]
+            if source.parameter >= 0
+            else torch.prod(features[:, list(source.features)] - source.offset, dim=1)
+            for source, _ in self.layout.angles
+        ]
+        return torch.stack(rows) * self._rates[:, None]
+
+    def build(self, angles: Tensor, n_trainings: int) -> Built:
+        """All matrices for ``angles (angle, T)``."""
+        one = torch.ones((1, n_trainings), dtype=self.real, device=self.device)
+        table = torch.cat([one, torch.cos(angles), torch.sin(angles)]) if len(angles) else one
+        groups = [self._build_group(g, table) for g in range(len(self._basis))]
+        singles = [groups[g] for g in self._one_offset]
+        ones = torch.cat([*singles, self._identity.expand(1, n_trainings, -1, -1)])
+        slots = [groups[slot.main.group][slot.main.position] for slot in self.layout.slots]
+        absorbing = []
+        for absorption in self._absorptions:
+            main = groups[absorption.group]
+            main = main if absorption.whole else main.index_select(0, absorption.positions)
+            first = ones.index_select(0, absorption.first)
+            second = ones.index_select(0, absorption.second)
+            product = _kron(first, second)
+            total = main @ product
+            absorbing.append((main, first, second, product))
+            for slot, matrix in zip(absorption.slots, total.unbind(0), strict=True):
+                slots[slot] = matrix
+        return Built(table, groups, ones, slots, absorbing)
+
+    def build_backward(
+        self, built: Built, d_slots: list[Tensor | None], d_ones: Tensor
+    ) -> Tensor:
+        """Gradient with respect to the parameters' angles, ``(angle, T)``.
+
+        Args:
+            built: what `build` returned.
+            d_slots: gradient of each slot, None for zero; consumed.
+            d_ones: gradient of ``built.ones``; changed in place.
+        """
+        d_groups: list[list[Tensor | None]] = [[None] * len(b) for b in self._basis]
+        for absorption, saved in zip(self._absorptions, built.absorbing, strict=True):
+            grads = [d_slots[slot] for slot in absorption.slots]
+            if all(g is None for g in grads):
+                continue
+            total = torch.stack(
+                [torch.zeros_like(built.slots[0]) if g is None else g for g in grads]
+                if any(g is None for g in grads)
+                else [g for g in grads if g is not None]
+            )
+            d_main = self._absorb_backward(absorption, saved, total, d_ones)
+            for slot, grad in zip(absorption.slots, d_main.unbind(0), strict=True):
+                ref = self.layout.slots[slot].main
+                d_groups[ref.group][ref.position] = grad
+                d_slots[slot] = None
+        for slot, grad in zip(self.layout.slots, d_slots, strict=True):
+            if grad is not None:
+                d_groups[slot.main.group][slot.main.position] = grad
+        return self._angles_backward(built, d_groups, d_ones)
+
+    def sweep(
+        self, built: Built, route: Route, rows: Tensor, keep: list[Tensor] | None
+    ) -> Tensor:
+        """Carries ``rows (T, R, side**start)`` through the route; ``(T, R, side**end)``.
+
+        Args:
+            built: the matrices.
+            route: from `plan_route`.
+            rows: observables or states on the wires ``route.start``.
+            keep: receives what `sweep_backward` needs, or None when no gradient is wanted.
+        """
+        n_trainings, n_rows = rows.shape[:2]
+        n_axes = len(route.start)
+        x = rows
+        for step in route.steps:
+            if step.permutation is not None:
+                x = x.reshape(n_trainings, n_rows, *(self.side,) * n_axes)
+                x = x.permute(0, *(1 + axis for axis in step.permutation))
+            n_active = sum(step.active)
+            x = x.reshape(n_trainings, -1, self.side**n_active)
+            if keep is not None:
+                keep.append(x)
+            x = torch.bmm(x, self._active_rows(built.slots[step.slot], step))
+            n_axes += len(step.active) - n_active
+        return x.reshape(n_trainings, n_rows, -1)
+
+    def sweep_backward(
+        self,
+        built: Built,
+        route: Route,
+        kept: list[Tensor],
+        grad: Tensor,
+        d_slots: list[Tensor | None],
+    ) -> Tensor:
+        """Adds each slot's gradient to `d_slots`; returns that of the rows it started from."""
+        n_trainings, n_rows = grad.shape[:2]
+        n_axes = len(route.end)
+        for step, x in zip(reversed(route.steps), reversed(kept), strict=True):
+            slot = built.slots[step.slot]
+            grad = grad.reshape(n_trainings, -1, slot.shape[-1])
+            matrix = self._active_rows(slot, step)
+            d_matrix = torch.bmm(x.transpose(1, 2).conj(), grad)
+            self._add_rows(d_slots, step, d_matrix, slot)
+            grad = torch.bmm(grad, matrix.transpose(1, 2).conj())
+            n_axes -= len(step.active) - sum(step.active)
+            if step.permutation is not None:
+                grad = grad.reshape(n_trainings, n_rows, *(self.side,) * n_axes)
+                inverse = np.argsort(step.permutation)
+                grad = grad.permute(0, *(1 + int(axis) for axis in inverse))
+        return grad.reshape(n_trainings, n_rows, -1)
+
+    def _active_rows(self, slot: Tensor, step: Step) -> Tensor:
+        """The slot as ``(T, side**active, D)``, wires not in play set to the vacuum."""
+        matrix = slot if self.backwards else slot.transpose(1, 2)
+        if all(step.active):
+            return matrix
+        n_wires = len(step.active)
+        rows = matrix.reshape(len(slot), *(self.side,) * n_wires, -1)
+        for wire in range(n_wires - 1, -1, -1):
+            if not step.active[wire]:
+                rows = (
+                    rows.select(1 + wire, 0)
+                    if self.backwards
+                    else torch.tensordot(rows, self.vacuum, dims=([1 + wire], [0]))
+                )
+        return rows.reshape(len(slot), -1, slot.shape[-1])
+
+    def _add_rows(
+        self, d_slots: list[Tensor | None], step: Step, grad: Tensor, slot: Tensor
+    ) -> None:
+        if not all(step.active):
+            n_wires = len(step.active)
+            n_active = sum(step.active)
+            full = grad.reshape(len(slot), *(self.side,) * n_active, -1)
+            for wire in range(n_wires):
+                if not step.active[wire]:
+                    shape = [1] * (full.ndim + 1)
+                    shape[1 + wire] = self.side
+                    full = full.unsqueeze(1 + wire) * self.vacuum.reshape(shape)
+            grad = full.reshape(slot.shape)
+        grad = grad if self.backwards else grad.transpose(1, 2)
+        before = d_slots[step.slot]
+        d_slots[step.slot] = grad if before is None else before + grad
+
+    def _build_group(self, index: int, table: Tensor) -> Tensor:
+        basis, rows = self._basis[index], self._rows[index]
+        n, n_functions, size = basis.shape
+        side = round(size**0.5)
+        n_trainings = table.shape[1]
+        if not rows:
+            return basis.reshape(n, 1, side, side).expand(-1, n_trainings, -1, -1)
+        functions = table.index_select(0, rows[0])
+        for row in rows[1:]:
+            functions = functions * table.index_select(0, row)
+        functions = functions.reshape(n, n_functions, n_trainings).transpose(1, 2)
+        return torch.bmm(functions.to(self.dtype), basis).reshape(n, n_trainings, side, side)
+
+    def _group_backward(
+        self, index: int, table: Tensor, d_table: Tensor, d_matrices: Tensor
+    ) -> None:
+        basis, rows = self._basis[index], self._rows[index]
+        n, n_functions, size = basis.shape
+        flat = d_matrices.reshape(n, -1, size)
+        d_functions = torch.bmm(basis.conj(), flat.transpose(1, 2))
+        if d_functions.is_complex():
+            d_functions = d_functions.real
+        d_functions = d_functions.reshape(n * n_functions, -1)
+        for which, row in enumerate(rows):
+            share = d_functions
+            for other, other_row in enumerate(rows):
+                if other != which:
+                    share = share * table.index_select(0, other_row)
+            d_table.index_add_(0, row, share)
+
+    def _absorb_backward(
+        self,
+        absorption: _Absorption,
+        saved: tuple[Tensor, Tensor, Tensor, Tensor],
+        total: Tensor,
+        d_ones: Tensor,
+    ) -> Tensor:
+        main, first, second, product = saved
+        n, n_trainings, d = first.shape[:3]
+        d_product = (main.transpose(2, 3).conj() @ total).reshape(n, n_trainings, d, d, d, d)
+        # Rows (i, k), columns (j, l) of kron(first, second): pair up (i, j) against (k, l).
+        paired = d_product.permute(0, 1, 2, 4, 3, 5).reshape(n, n_trainings, d * d, d * d)
+        d_first = paired @ second.conj().reshape(n, n_trainings, d * d, 1)
+        d_second = first.conj().reshape(n, n_trainings, 1, d * d) @ paired
+        d_ones.index_add_(0, absorption.first, d_first.reshape(first.shape))
+        d_ones.index_add_(0, absorption.second, d_second.reshape(second.shape))
+        return total @ product.transpose(2, 3).conj()
+
+    def _angles_backward(
+        self, built: Built, d_groups: list[list[Tensor | None]], d_ones: Tensor
+    ) -> Tensor:
+        table = built.table
+        d_table = torch.zeros_like(table)
+        for g, grads in enumerate(d_groups):
+            if not self._rows[g]:
+                continue
+            offset = self._one_offset.get(g)
+            if all(grad is None for grad in grads):
+                if offset is None:
+                    continue
+                total = d_ones[offset : offset + len(grads)]
+            else:
+                total = torch.stack(
+                    [torch.zeros_like(built.groups[g][0]) if m is None else m for m in grads]
+                )
+                if offset is not None:
+                    total = total + d_ones[offset : offset + len(grads)]
+            self._group_backward(g, table, d_table, total)
+        n = (len(table) - 1) // 2
+        return table[1 : n + 1] * d_table[n + 1 :] - table[n + 1 :] * d_table[1 : n + 1]
+
+    def parameters_backward(self, d_angles: Tensor, n_parameters: int) -> Tensor:
+        """Gradient ``(T, P)`` from that of the angles; angles made of features drop out."""
+        d_angles = d_angles * self._rates[:, None]
+        out = torch.zeros(
+            (n_parameters + 1, d_angles.shape[1]), dtype=self.real, device=self.device
+        )
+        # Angles made of features carry parameter -1, which lands in the spare last row.
+        out.index_add_(0, self._parameters % (n_parameters + 1), d_angles)
+        return out[:-1].t()
+
+    def _plan_absorption(self, slots: Sequence[Slot]) -> list[_Absorption]:
+        by_group: dict[int, list[int]] = {}
+        for index, slot in enumerate(slots):
+            if slot.absorbed:
+                by_group.setdefault(slot.main.group, []).append(index)
+        planned = []
+        for group, members in by_group.items():
+            positions = [slots[i].main.position for i in members]
+            refs = [slots[i].absorbed for i in members]
+            one = [[self._absorbed_position(pair[k]) for pair in refs] for k in (0, 1)]
+            planned.append(
+                _Absorption(
+                    group=group,
+                    positions=self._index(positions),
+                    whole=positions == list(range(len(self.layout.groups[group].basis))),
+                    first=self._index(one[0]),
+                    second=self._index(one[1]),
+                    slots=tuple(members),
+                )
+            )
+        return planned
+
+    def _absorbed_position(self, ref: Ref | None) -> int:
+        return self.identity_position if ref is None else self.one_position(ref)
+
+    def _row_indices(self, group: Group, n_angles: int) -> list[Tensor]:
+        n_factors = len(group.rows[0])
+        codes = [np.concatenate([member[f] for member in group.rows]) for f in range(n_factors)]
+        return [self._index(np.where(code < 0, n_angles - code, code)) for code in codes]
+
+    def _index(self, values: Sequence[int] | np.ndarray) -> Tensor:
+        return torch.as_tensor(np.asarray(values, dtype=np.int64), device=self.device)
+
+    def _tensor(self, values: np.ndarray, dtype: torch.dtype) -> Tensor:
+        return torch.as_tensor(values, device=self.device).to(dtype)
+
+
+def _stacked(group: Group) -> np.ndarray:
+    return np.stack([basis.reshape(len(basis), -1) for basis in group.basis])
+
+
+def _kron(first: Tensor, second: Tensor) -> Tensor:
+    n, n_trainings, d = first.shape[:3]
+    product = first.reshape(n, n_trainings, d, 1, d, 1) * second.reshape(n, n_trainings, 1, d, 1, d)
+    return product.reshape(n, n_trainings, d * d, d * d)

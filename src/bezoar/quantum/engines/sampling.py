@@ -1,0 +1,140 @@
+"""Finite shots: what a device would report instead of exact expectations."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bezoar.contracts.errors import InvalidArgument
+from bezoar.quantum.circuit import Circuit
+from bezoar.quantum.engines.plan import Inputs, Precision, Program, compile_circuit
+from bezoar.quantum.engines.reference import pauli_z_each, z_strings
+from bezoar.quantum.noise import NoiseModel
+
+SamplerKind = Literal["auto", "joint", "marginal", "gaussian"]
+
+_MOST_JOINT_QUBITS = 8
+
+
+class ShotSampler:
+    """Pauli-Z expectations of every wire, estimated from `shots` measurements of all wires.
+
+    ``joint`` draws bit strings from their exact distribution, so that estimates of different wires
+    are correlated as on a device. ``marginal`` draws each wire alone, which is the same when no
+    gate of the circuit touches two wires. ``gaussian`` draws from the normal distribution with the
+    exact covariance, for more wires than ``joint`` can list. ``auto`` takes ``marginal`` for
+    product circuits, ``joint`` up to 8 qubits, ``gaussian`` beyond.
+
+    Args:
+        circuit, noise: what is run.
+        shots: measurements per circuit execution, 1 or more.
+        kind: see above.
+        dtype, device: as in `compile_circuit`.
+
+    Raises:
+        InvalidArgument: fewer than one shot, an unknown kind.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        noise: NoiseModel | None,
+        shots: int,
+        *,
+        kind: SamplerKind = "auto",
+        dtype: Precision = "float32",
+        device: str = "cpu",
+    ) -> None:
+        if shots < 1:
+            raise InvalidArgument("shots", wanted="1 or more, or None for exact", got=shots)
+        self.shots = shots
+        self.kind = _resolve(kind, circuit)
+        n = circuit.n_qubits
+        self._n = n
+        self._pairs = list(itertools.combinations(range(n), 2))
+        strings = {
+            "joint": z_strings(n),
+            "marginal": pauli_z_each(n),
+            "gaussian": (*pauli_z_each(n), *(_pair(n, a, b) for a, b in self._pairs)),
+        }[self.kind]
+        self.program: Program = compile_circuit(
+            circuit, noise, strings, dtype=dtype, device=device
+        )
+        # Rows: bit strings; columns: the value of Z on each wire.
+        self._signs = np.array(list(itertools.product((1.0, -1.0), repeat=n))) if (
+            self.kind == "joint"
+        ) else np.empty((0, n))
+
+    def __call__(
+        self,
+        theta: Tensor,
+        inputs: Inputs,
+        index: Tensor | None,
+        rngs: Sequence[np.random.Generator],
+    ) -> Tensor:
+        """Estimated expectations ``(T, B, wire)``.
+
+        Args:
+            theta: ``(R * T, P)``; rows ``r * T + t`` draw from ``rngs[t]``.
+            inputs: from this sampler's `program`.
+            index: ``(R * T, B)`` or None.
+            rngs: one stream per training, so that results do not depend on what else is trained.
+        """
+        exact = self.program.forward(theta, inputs, index)[0].cpu().numpy().astype(np.float64)
+        draw = {"joint": self._joint, "marginal": self._marginal, "gaussian": self._gaussian}
+        sampled = np.empty((*exact.shape[:2], self._n))
+        for row in range(len(exact)):
+            sampled[row] = draw[self.kind](exact[row], rngs[row % len(rngs)])
+        return torch.as_tensor(sampled, device=self.program.device).to(self.program.dtype)
+
+    def _joint(self, strings: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        probabilities = np.clip(_hadamard(strings) / 2**self._n, 0, None)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        return rng.multinomial(self.shots, probabilities) @ self._signs / self.shots
+
+    def _marginal(self, means: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        up = np.clip((1 + means) / 2, 0, 1)
+        return 2 * rng.binomial(self.shots, up) / self.shots - 1
+
+    def _gaussian(self, moments: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        means = moments[:, : self._n]
+        second = np.broadcast_to(np.eye(self._n), (len(means), self._n, self._n)).copy()
+        for column, (a, b) in enumerate(self._pairs):
+            second[:, a, b] = second[:, b, a] = moments[:, self._n + column]
+        covariance = second - means[:, :, None] * means[:, None, :]
+        values, vectors = np.linalg.eigh(covariance)
+        spread = vectors * np.sqrt(np.clip(values, 0, None))[:, None, :]
+        normal = rng.standard_normal((len(means), self._n, 1))
+        drawn = means + (spread @ normal)[:, :, 0] / np.sqrt(self.shots)
+        return np.clip(drawn, -1, 1)
+
+
+def _resolve(kind: SamplerKind, circuit: Circuit) -> str:
+    if kind not in ("auto", "joint", "marginal", "gaussian"):
+        raise InvalidArgument("sampler", wanted="auto, joint, marginal or gaussian", got=kind)
+    if kind != "auto":
+        return kind
+    if circuit.is_product:
+        return "marginal"
+    return "joint" if circuit.n_qubits <= _MOST_JOINT_QUBITS else "gaussian"
+
+
+def _pair(n: int, a: int, b: int) -> str:
+    return "".join("Z" if wire in (a, b) else "I" for wire in range(n))
+
+
+def _hadamard(values: np.ndarray) -> np.ndarray:
+    """The Walsh-Hadamard transform of each row, unnormalised."""
+    out = values
+    half = 1
+    while half < values.shape[1]:
+        pairs = out.reshape(len(values), -1, 2, half)
+        out = np.stack([pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]], axis=2)
+        out = out.reshape(values.shape)
+        half *= 2
+    return out

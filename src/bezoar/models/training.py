@@ -217,6 +217,9 @@ class _Training:
         self._shuffles = [generator(job.seed, "shuffle") for job in jobs]
         self._streams = [generator(job.seed, "gradient") for job in jobs]
         self._weights = _stack(program, [self._initial(job.seed) for job in jobs])
+        # Updates are in place, so these views stay the weights.
+        self._views = self._split(self._weights)
+        self._minus_one = torch.tensor(-1.0, dtype=self._dtype, device=self._device)
         self._first = torch.zeros_like(self._weights)
         self._second = torch.zeros_like(self._weights)
         self._steps = 0
@@ -239,10 +242,10 @@ class _Training:
         order = self._integers([rng.permutation(n_samples) for rng in self._shuffles])
         index, labels = self._index.gather(1, order), self._labels.gather(1, order)
         total = torch.zeros(len(index), device=self._device, dtype=self._dtype)
-        for start in range(0, n_samples, self._settings.batch_size):
-            part = slice(start, start + self._settings.batch_size)
-            total += self._step(index[:, part].contiguous(), labels[:, part].contiguous())
-        self._losses.append(total / n_samples)
+        size = self._settings.batch_size
+        for part, answer in zip(index.split(size, 1), labels.split(size, 1), strict=True):
+            total += self._step(part, answer[..., None])
+        self._losses.append(total / -n_samples)
         if self._validation is not None:
             self._look_at_validation()
 
@@ -257,30 +260,32 @@ class _Training:
             else self._best_epoch.cpu().numpy()
         )
         return [
-            Trained(theta=theta[t], weight=weight[t], bias=bias[t], losses=losses[t], epoch=int(e))
+            Trained(
+                theta=theta[t], weight=weight[t], bias=bias[t, 0], losses=losses[t], epoch=int(e)
+            )
             for t, e in enumerate(epochs)
         ]
 
     def _step(self, index: Tensor, labels: Tensor) -> Tensor:
-        """One update; the summed loss of the batch before it, ``(T,)``."""
-        theta, weight, bias = self._split(self._weights)
+        """One update; the log-likelihood of the batch before it, ``(T,)``.
+
+        Args:
+            index: ``(T, B)``.
+            labels: ``(T, B, 1)``.
+        """
+        theta, weight, bias = self._views
         out, pull = self._settings.gradient.evaluate(self._runner, theta, index, self._streams)
-        logs = torch.log_softmax(torch.baddbmm(bias[:, None], out, weight), dim=-1)
-        picked = labels[..., None]
-        loss = -logs.gather(2, picked).sum((1, 2))
-        slope = logs.exp_()
-        slope.scatter_add_(2, picked, slope.new_full((), -1.0).expand(picked.shape))
-        slope /= index.shape[1]
-        grad = torch.cat(
-            [
-                pull(slope @ weight.transpose(1, 2)),
-                (out.transpose(1, 2) @ slope).reshape(len(index), -1),
-                slope.sum(1),
-            ],
-            dim=1,
-        )
-        self._update(grad)
-        return loss
+        slope = torch.log_softmax(torch.baddbmm(bias, out, weight), dim=-1)
+        likelihood = slope.gather(2, labels).sum((1, 2))
+        slope.exp_().scatter_add_(2, labels, self._minus_one.expand(labels.shape))
+        slope.div_(index.shape[1])
+        grad = [
+            pull(torch.bmm(slope, weight.transpose(1, 2))),
+            torch.bmm(out.transpose(1, 2), slope).flatten(1),
+            slope.sum(1),
+        ]
+        self._update(torch.cat(grad, dim=1))
+        return likelihood
 
     def _update(self, grad: Tensor) -> None:
         rate = self._settings.learning_rate
@@ -292,16 +297,14 @@ class _Training:
         self._second.mul_(0.999).addcmul_(grad, grad, value=0.001)
         scale = (1 - 0.999**self._steps) ** 0.5
         spread = self._second.sqrt().add_(1e-8 * scale)
-        self._weights.addcdiv_(
-            self._first, spread, value=-rate * scale / (1 - 0.9**self._steps)
-        )
+        self._weights.addcdiv_(self._first, spread, value=-rate * scale / (1 - 0.9**self._steps))
 
     def _look_at_validation(self) -> None:
         assert self._validation is not None  # noqa: S101 - the caller asked
         index, labels = self._validation
-        theta, weight, bias = self._split(self._weights)
+        theta, weight, bias = self._views
         out, _ = self._runner.program.forward(theta, self._runner.inputs, index)
-        logs = torch.log_softmax(torch.baddbmm(bias[:, None], out, weight), dim=-1)
+        logs = torch.log_softmax(torch.baddbmm(bias, out, weight), dim=-1)
         loss = -logs.gather(2, labels[..., None]).mean((1, 2))
         now = len(self._losses)
         better = (loss < self._best_loss - self._settings.tolerance) & ~self._stopped
@@ -329,7 +332,7 @@ class _Training:
     def _split(self, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         p, m, c = self._n_parameters, self._n_observables, self._n_classes
         theta, weight, bias = weights.split([p, m * c, c], dim=1)
-        return theta, weight.reshape(-1, m, c), bias
+        return theta, weight.view(-1, m, c), bias[:, None]
 
     def _initial(self, seed: int) -> Floats:
         """Angles uniform over the circle, the linear layer as torch initialises one."""

@@ -137,9 +137,7 @@ def _in_chunks(run, circuit, x, noise, numbers, progress):  # noqa: ANN001, ANN2
 
 def _bloch_vectors(circuit: Circuit, x: Floats, noise: NoiseModel | None) -> Floats:
     starts_with_state(circuit)
-    layout = lay_out(
-        lower(circuit, noise, "transfer"), circuit.n_qubits, "transfer", states=False
-    )
+    layout = lay_out(lower(circuit, noise, "transfer"), circuit.n_qubits, "transfer", states=False)
     machine = _state_machine(layout)
     built = machine.build(_feature_angles(machine, x), len(x))
     vectors = np.empty((len(x), circuit.n_qubits, 3))

@@ -79,7 +79,7 @@ class Exact:
     ) -> tuple[Tensor, Pullback]:
         """One sweep there and back."""
         out, tape = run.program.forward(theta, run.inputs, index, keep=True)
-        return out, lambda grad: run.program.backward(tape, run.inputs, grad)
+        return out, lambda grad: run.program.backward(tape, grad)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,6 @@ class Layout:
         return index if trig.function == "cos" else -index
 
 
-
 def lay_out(
     primitives: Sequence[Primitive], n_wires: int, representation: Representation, *, states: bool
 ) -> Layout:

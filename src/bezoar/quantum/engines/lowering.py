@@ -213,4 +213,3 @@ def _represent(unitary: np.ndarray, representation: Representation) -> np.ndarra
 
 def _identity(representation: Representation) -> np.ndarray:
     return np.eye(2, dtype=complex) if representation == "unitary" else np.eye(4)
-

@@ -24,7 +24,7 @@ class Built:
     Attributes:
         table: ``(1 + 2 * angles, T)``: 1, the cosines, the sines.
         groups: ``(n, T, D, D)`` of each group.
-        ones: ``(m, T, d, d)``, all one-wire matrices, then the identity.
+        ones: ``(m, T, d, d)``, all one-wire matrices, then the identity where it is needed.
         slots: ``(T, D, D)`` of each slot, runs absorbed.
         absorbing: for each absorbing group, what its gradient needs.
     """
@@ -41,11 +41,14 @@ class _Absorption:
     """The slots whose main matrices are in one group and which absorb a run."""
 
     group: int
-    positions: Tensor
-    whole: bool
+    positions: Tensor | None
     first: Tensor
     second: Tensor
     slots: tuple[int, ...]
+
+
+# What is added to a gradient: where along the first axis (None: everywhere), and how much.
+Share = tuple[Tensor | None, Tensor]
 
 
 class Machine:
@@ -77,7 +80,8 @@ class Machine:
         self.vacuum = torch.tensor(vacuum, dtype=dtype, device=device)
         self.backwards = backwards
         n_angles = len(layout.angles)
-        self._rates = self._tensor(np.array([rate for _, rate in layout.angles]), self.real)
+        rates = np.array([rate for _, rate in layout.angles])
+        self._rates = None if (rates == 1).all() else self._tensor(rates, self.real)[:, None]
         self._parameters = self._index([source.parameter for source, _ in layout.angles])
         self._basis = [self._tensor(_stacked(group), dtype) for group in layout.groups]
         self._rows = [self._row_indices(group, n_angles) for group in layout.groups]
@@ -85,62 +89,76 @@ class Machine:
             1, 1, self.side, self.side
         )
         self._one_offset: dict[int, int] = {}
-        self.identity_position = 0
+        self.n_ones = 0
         for g in layout.one_wire_groups:
-            self._one_offset[g] = self.identity_position
-            self.identity_position += len(layout.groups[g].basis)
+            self._one_offset[g] = self.n_ones
+            self.n_ones += len(layout.groups[g].basis)
+        self._uses_identity = self.n_ones == 0
         self._absorptions = self._plan_absorption(layout.slots)
 
     def one_position(self, ref: Ref) -> int:
         """Where a one-wire matrix is in `Built.ones`."""
         return self._one_offset[ref.group] + ref.position
 
-    def pick(self, positions: Sequence[int]) -> Tensor:
-        """Positions as an index on the device."""
+    def identity_position(self) -> int:
+        """Where the identity is in `Built.ones`, which asking for it puts there."""
+        self._uses_identity = True
+        return self.n_ones
+
+    def pick(self, positions: Sequence[int], size: int) -> Tensor | None:
+        """Positions among `size` as an index for `take`; None when they are all, in order."""
+        if not self._uses_identity and list(positions) == list(range(size)):
+            return None
         return self._index(positions)
 
     def angles(self, theta: Tensor, features: Tensor | None) -> Tensor:
         """All angles ``(angle, T)`` from ``theta (T, P)`` and ``features (T, d)``."""
         if features is None:
-            return theta.t().index_select(0, self._parameters) * self._rates[:, None]
+            return self._rated(theta.t().index_select(0, self._parameters))
         rows = [
             theta[:, source.parameter]
             if source.parameter >= 0
             else torch.prod(features[:, list(source.features)] - source.offset, dim=1)
             for source, _ in self.layout.angles
         ]
-        return torch.stack(rows) * self._rates[:, None]
+        return self._rated(torch.stack(rows))
+
+    def _rated(self, angles: Tensor) -> Tensor:
+        return angles if self._rates is None else angles * self._rates
 
     def build(self, angles: Tensor, n_trainings: int) -> Built:
         """All matrices for ``angles (angle, T)``."""
         one = torch.ones((1, n_trainings), dtype=self.real, device=self.device)
-        table = torch.cat([one, torch.cos(angles), torch.sin(angles)]) if len(angles) else one
+        table = torch.cat([one, angles.cos(), angles.sin()]) if angles.shape[0] else one
         groups = [self._build_group(g, table) for g in range(len(self._basis))]
         singles = [groups[g] for g in self._one_offset]
-        ones = torch.cat([*singles, self._identity.expand(1, n_trainings, -1, -1)])
+        if self._uses_identity:
+            singles.append(self._identity.expand(1, n_trainings, -1, -1))
+        ones = singles[0] if len(singles) == 1 else torch.cat(singles)
         slots = [groups[slot.main.group][slot.main.position] for slot in self.layout.slots]
         absorbing = []
         for absorption in self._absorptions:
-            main = groups[absorption.group]
-            main = main if absorption.whole else main.index_select(0, absorption.positions)
-            first = ones.index_select(0, absorption.first)
-            second = ones.index_select(0, absorption.second)
+            # One axis for slots and trainings: bmm costs a fraction of a broadcasting matmul.
+            main = take(groups[absorption.group], absorption.positions).flatten(0, 1)
+            first = ones.index_select(0, absorption.first).flatten(0, 1)
+            second = ones.index_select(0, absorption.second).flatten(0, 1)
             product = _kron(first, second)
-            total = main @ product
+            total = torch.bmm(main, product)
             absorbing.append((main, first, second, product))
-            for slot, matrix in zip(absorption.slots, total.unbind(0), strict=True):
+            matrices = total.reshape(-1, n_trainings, *total.shape[1:]).unbind(0)
+            for slot, matrix in zip(absorption.slots, matrices, strict=True):
                 slots[slot] = matrix
         return Built(table, groups, ones, slots, absorbing)
 
     def build_backward(
-        self, built: Built, d_slots: list[Tensor | None], d_ones: Tensor
+        self, built: Built, d_slots: list[Tensor | None], shares: list[Share]
     ) -> Tensor:
         """Gradient with respect to the parameters' angles, ``(angle, T)``.
 
         Args:
             built: what `build` returned.
             d_slots: gradient of each slot, None for zero; consumed.
-            d_ones: gradient of ``built.ones``; changed in place.
+            shares: of the gradient of ``built.ones``; consumed.
         """
         d_groups: list[list[Tensor | None]] = [[None] * len(b) for b in self._basis]
         for absorption, saved in zip(self._absorptions, built.absorbing, strict=True):
@@ -152,7 +170,7 @@ class Machine:
                 if any(g is None for g in grads)
                 else [g for g in grads if g is not None]
             )
-            d_main = self._absorb_backward(absorption, saved, total, d_ones)
+            d_main = self._absorb_backward(absorption, saved, total, shares)
             for slot, grad in zip(absorption.slots, d_main.unbind(0), strict=True):
                 ref = self.layout.slots[slot].main
                 d_groups[ref.group][ref.position] = grad
@@ -160,11 +178,9 @@ class Machine:
         for slot, grad in zip(self.layout.slots, d_slots, strict=True):
             if grad is not None:
                 d_groups[slot.main.group][slot.main.position] = grad
-        return self._angles_backward(built, d_groups, d_ones)
+        return self._angles_backward(built, d_groups, _summed(shares, built.ones))
 
-    def sweep(
-        self, built: Built, route: Route, rows: Tensor, keep: list[Tensor] | None
-    ) -> Tensor:
+    def sweep(self, built: Built, route: Route, rows: Tensor, keep: list[Tensor] | None) -> Tensor:
         """Carries ``rows (T, R, side**start)`` through the route; ``(T, R, side**end)``.
 
         Args:
@@ -281,18 +297,21 @@ class Machine:
         absorption: _Absorption,
         saved: tuple[Tensor, Tensor, Tensor, Tensor],
         total: Tensor,
-        d_ones: Tensor,
+        shares: list[Share],
     ) -> Tensor:
         main, first, second, product = saved
-        n, n_trainings, d = first.shape[:3]
-        d_product = (main.transpose(2, 3).conj() @ total).reshape(n, n_trainings, d, d, d, d)
+        d = first.shape[1]
+        n_slots, n_trainings = total.shape[:2]
+        flat = total.flatten(0, 1)
+        d_product = torch.bmm(main.transpose(1, 2).conj(), flat)
         # Rows (i, k), columns (j, l) of kron(first, second): pair up (i, j) against (k, l).
-        paired = d_product.permute(0, 1, 2, 4, 3, 5).reshape(n, n_trainings, d * d, d * d)
-        d_first = paired @ second.conj().reshape(n, n_trainings, d * d, 1)
-        d_second = first.conj().reshape(n, n_trainings, 1, d * d) @ paired
-        d_ones.index_add_(0, absorption.first, d_first.reshape(first.shape))
-        d_ones.index_add_(0, absorption.second, d_second.reshape(second.shape))
-        return total @ product.transpose(2, 3).conj()
+        paired = d_product.reshape(-1, d, d, d, d).permute(0, 1, 3, 2, 4).reshape(-1, d * d, d * d)
+        d_first = torch.bmm(paired, second.conj().reshape(-1, d * d, 1))
+        d_second = torch.bmm(first.conj().reshape(-1, 1, d * d), paired)
+        shape = (n_slots, n_trainings, d, d)
+        shares.append((absorption.first, d_first.reshape(shape)))
+        shares.append((absorption.second, d_second.reshape(shape)))
+        return torch.bmm(flat, product.transpose(1, 2).conj()).reshape(total.shape)
 
     def _angles_backward(
         self, built: Built, d_groups: list[list[Tensor | None]], d_ones: Tensor
@@ -303,23 +322,22 @@ class Machine:
             if not self._rows[g]:
                 continue
             offset = self._one_offset.get(g)
-            if all(grad is None for grad in grads):
-                if offset is None:
-                    continue
-                total = d_ones[offset : offset + len(grads)]
-            else:
-                total = torch.stack(
+            total = None if offset is None else d_ones[offset : offset + len(grads)]
+            if any(grad is not None for grad in grads):
+                own = torch.stack(
                     [torch.zeros_like(built.groups[g][0]) if m is None else m for m in grads]
                 )
-                if offset is not None:
-                    total = total + d_ones[offset : offset + len(grads)]
-            self._group_backward(g, table, d_table, total)
-        n = (len(table) - 1) // 2
-        return table[1 : n + 1] * d_table[n + 1 :] - table[n + 1 :] * d_table[1 : n + 1]
+                total = own if total is None else total + own
+            if total is not None:
+                self._group_backward(g, table, d_table, total)
+        n = table.shape[0] // 2
+        _, cos, sin = table.split([1, n, n])
+        _, d_cos, d_sin = d_table.split([1, n, n])
+        return (cos * d_sin).addcmul_(sin, d_cos, value=-1)
 
     def parameters_backward(self, d_angles: Tensor, n_parameters: int) -> Tensor:
         """Gradient ``(T, P)`` from that of the angles; angles made of features drop out."""
-        d_angles = d_angles * self._rates[:, None]
+        d_angles = self._rated(d_angles)
         out = torch.zeros(
             (n_parameters + 1, d_angles.shape[1]), dtype=self.real, device=self.device
         )
@@ -335,13 +353,13 @@ class Machine:
         planned = []
         for group, members in by_group.items():
             positions = [slots[i].main.position for i in members]
+            whole = positions == list(range(len(self.layout.groups[group].basis)))
             refs = [slots[i].absorbed for i in members]
             one = [[self._absorbed_position(pair[k]) for pair in refs] for k in (0, 1)]
             planned.append(
                 _Absorption(
                     group=group,
-                    positions=self._index(positions),
-                    whole=positions == list(range(len(self.layout.groups[group].basis))),
+                    positions=None if whole else self._index(positions),
                     first=self._index(one[0]),
                     second=self._index(one[1]),
                     slots=tuple(members),
@@ -350,7 +368,7 @@ class Machine:
         return planned
 
     def _absorbed_position(self, ref: Ref | None) -> int:
-        return self.identity_position if ref is None else self.one_position(ref)
+        return self.identity_position() if ref is None else self.one_position(ref)
 
     def _row_indices(self, group: Group, n_angles: int) -> list[Tensor]:
         n_factors = len(group.rows[0])
@@ -368,7 +386,24 @@ def _stacked(group: Group) -> np.ndarray:
     return np.stack([basis.reshape(len(basis), -1) for basis in group.basis])
 
 
+def take(values: Tensor, which: Tensor | None) -> Tensor:
+    """`values` at positions along the first axis; all of them for None."""
+    return values if which is None else values.index_select(0, which)
+
+
+def _summed(shares: list[Share], like: Tensor) -> Tensor:
+    if len(shares) == 1 and shares[0][0] is None:
+        return shares[0][1]
+    total = torch.zeros_like(like)
+    for which, share in shares:
+        if which is None:
+            total += share
+        else:
+            total.index_add_(0, which, share)
+    return total
+
+
 def _kron(first: Tensor, second: Tensor) -> Tensor:
-    n, n_trainings, d = first.shape[:3]
-    product = first.reshape(n, n_trainings, d, 1, d, 1) * second.reshape(n, n_trainings, 1, d, 1, d)
-    return product.reshape(n, n_trainings, d * d, d * d)
+    d = first.shape[1]
+    product = first.reshape(-1, d, 1, d, 1) * second.reshape(-1, 1, d, 1, d)
+    return product.reshape(-1, d * d, d * d)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,12 +20,31 @@ from bezoar.quantum.circuit import Circuit
 from bezoar.quantum.engines.encoder import check_features
 from bezoar.quantum.engines.layout import Layout, Route, lay_out, light_cone, plan_route
 from bezoar.quantum.engines.lowering import lower, readout_transfer
-from bezoar.quantum.engines.machine import Built, Machine
+from bezoar.quantum.engines.machine import Built, Machine, Share, take
 from bezoar.quantum.noise import NoiseModel
 from bezoar.quantum.states import EncodedStates
 
 _MOST_CONE_WIRES = 10
+
+# What one more sweep costs beside its arithmetic, in numbers of a sweep's rows.
+_SWEEP_OVERHEAD = 4096
 _LETTERS = "IXYZ"
+
+
+class Halves(NamedTuple):
+    """States on some wires as ``left[i] * right[j]``; `left` is None when `right` is everything.
+
+    A product state is never multiplied out: contracting half by half costs the same arithmetic and
+    reads the square root of the numbers.
+    """
+
+    left: Tensor | None
+    right: Tensor
+
+    def batch(self, index: Tensor | None) -> Halves:
+        """The samples that each training looks at, ``(T, B, ...)``; all, without T, for None."""
+        left = None if self.left is None else _batch(self.left, index)
+        return Halves(left, _batch(self.right, index))
 
 
 class PauliStates:
@@ -38,30 +58,36 @@ class PauliStates:
         self._states = states
         self._dtype = dtype
         self._device = device
-        self._dense: dict[tuple[int, ...], Tensor] = {}
+        self._cache: dict[tuple[int, ...], Halves] = {}
         self.qubits = self._tensor(_single_qubits(states))
 
     def __len__(self) -> int:
         return len(self.qubits)
 
-    def on(self, wires: tuple[int, ...]) -> Tensor:
-        """Pauli vectors of the reduced states, ``(sample, 4**len(wires))``, axes as in `wires`."""
-        if wires not in self._dense:
-            self._dense[wires] = self._reduced(wires)
-        return self._dense[wires]
+    def on(self, wires: tuple[int, ...]) -> Halves:
+        """The reduced states on `wires`, axes in their order."""
+        if wires not in self._cache:
+            self._cache[wires] = self._reduced(wires)
+        return self._cache[wires]
 
-    def _reduced(self, wires: tuple[int, ...]) -> Tensor:
-        n = self._states.n_qubits
+    def _reduced(self, wires: tuple[int, ...]) -> Halves:
         if self._states.pauli is None:
-            vectors = self.qubits[:, wires[0]]
-            for wire in wires[1:]:
-                vectors = vectors[:, :, None] * self.qubits[:, None, wire]
-                vectors = vectors.reshape(len(self), -1)
-            return vectors.contiguous()
+            middle = len(wires) // 2
+            return Halves(self._product(wires[:middle]), self._product(wires[middle:]))
+        n = self._states.n_qubits
         vectors = self._states.pauli.reshape(-1, *(4,) * n)
         rest = [w for w in range(n) if w not in wires]
         vectors = vectors.transpose(0, *(1 + w for w in (*rest, *wires)))
-        return self._tensor(vectors.reshape(len(self), 4 ** len(rest), -1)[:, 0])
+        dense = vectors.reshape(len(self), 4 ** len(rest), -1)[:, 0]
+        return Halves(None, self._tensor(dense))
+
+    def _product(self, wires: tuple[int, ...]) -> Tensor | None:
+        if not wires:
+            return None
+        vectors = self.qubits[:, wires[0]]
+        for wire in wires[1:]:
+            vectors = (vectors[:, :, None] * self.qubits[:, None, wire]).reshape(len(self), -1)
+        return vectors.contiguous()
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(array), device=self._device).to(self._dtype)
@@ -74,15 +100,26 @@ class _Bundle:
     Attributes:
         columns: where they stand among the plan's observables.
         route: of the sweep, ``route.start`` being the wires that they measure.
-        letters: ``(observable, wire of start)`` index into the letter rows, -1 for I.
-        scatter: for observables of one letter each, where their four numbers go in a row of
-            ``observable * 4**start``; None when one has more letters.
+        letters: for each wire of the start, ``(observable,)`` index into the letter rows, the
+            number of rows standing for I.
+        single: for observables of one letter each, their letter rows ``(observable,)`` and where
+            the four numbers of each go in a row of ``observable * 4**start``; None when one has
+            more letters.
     """
 
     columns: tuple[int, ...]
     route: Route
-    letters: Tensor
-    scatter: Tensor | None
+    letters: tuple[Tensor, ...]
+    single: tuple[Tensor, Tensor] | None
+
+
+@dataclass(slots=True, eq=False)
+class _Swept:
+    """What the sweep of one bundle keeps: partial products, slot inputs, the batch, the result."""
+
+    partial: list[Tensor]
+    kept: list[Tensor]
+    batch: Halves
 
 
 @dataclass(slots=True, eq=False)
@@ -92,8 +129,8 @@ class Tape:
     built: Built
     rows: Tensor
     levels: list[Tensor] = field(default_factory=list)
-    swept: list[tuple[list[Tensor], list[Tensor], Tensor]] = field(default_factory=list)
-    index: Tensor | None = None
+    swept: list[_Swept] = field(default_factory=list)
+    qubits: Tensor | None = None
 
 
 class PauliProgram:
@@ -136,14 +173,17 @@ class PauliProgram:
         self.device = device
         self._readout = torch.as_tensor(readout_transfer(noise), device=device).to(dtype)
         self._noisy_readout = noise is not None and noise.readout is not None
-        used = sorted({letter for string in self.observables for letter in string} - {"I"})
-        self._letters = [_LETTERS.index(letter) for letter in used] or [3]
+        used = {_LETTERS.index(letter) for string in self.observables for letter in string} - {0}
+        # A slice, because picking a list of rows costs more than computing a few more of them.
+        self._letters = slice(min(used, default=3), max(used, default=3) + 1)
         self._last, self._levels = self._wire_runs(self._layout)
         self._simple, self._simple_wires, self._simple_rows = self._product_part()
         self._bundles = self._bundle()
         order = [*self._simple, *(c for b in self._bundles for c in b.columns)]
         self._order = (
-            None if order == sorted(order) else self._machine.pick(np.argsort(order).tolist())
+            None
+            if order == sorted(order)
+            else torch.as_tensor(np.argsort(order), device=self.device)
         )
 
     def prepare(self, states: EncodedStates) -> PauliStates:
@@ -174,47 +214,51 @@ class PauliProgram:
     ) -> tuple[Tensor, Tape | None]:
         built = self._machine.build(angles, n_trainings)
         rows, levels = self._letter_rows(built)
-        tape = Tape(built, rows, levels, index=index)
-        parts = [self._simple_forward(rows, states, index)] if self._simple else []
+        tape = Tape(built, rows, levels)
+        parts = []
+        if self._simple:
+            tape.qubits = self._simple_qubits(states, index)
+            parts.append(self._simple_forward(rows, tape.qubits))
         for bundle in self._bundles:
             observables, partial = self._bundle_rows(bundle, rows)
             kept: list[Tensor] | None = [] if keep else None
             swept = self._machine.sweep(built, bundle.route, observables, kept)
+            batch = states.on(bundle.route.end).batch(index)
             if kept is not None:
-                tape.swept.append((partial, kept, swept))
-            parts.append(_expect(swept, states.on(bundle.route.end), index))
+                tape.swept.append(_Swept(partial, kept, batch))
+            parts.append(_expect(swept, batch))
         out = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
         out = out if self._order is None else out.index_select(2, self._order)
         return out, tape if keep else None
 
-    def backward(self, tape: Tape, states: PauliStates, grad: Tensor) -> Tensor:
+    def backward(self, tape: Tape, grad: Tensor) -> Tensor:
         """Gradient ``(T, P)`` from that of the expectations, ``(T, B, observable)``."""
-        return self._machine.parameters_backward(
-            self._angles_backward(tape, states, grad), self.n_parameters
-        )
-
-    def _angles_backward(self, tape: Tape, states: PauliStates, grad: Tensor) -> Tensor:
         built = tape.built
-        d_rows = torch.zeros_like(_flat_rows(tape.rows))
+        shares: list[Share] = []
         d_slots: list[Tensor | None] = [None] * len(built.slots)
-        if self._simple:
-            self._simple_backward(d_rows, states, tape.index, grad[:, :, list(self._simple)])
-        for bundle, (partial, kept, swept) in zip(self._bundles, tape.swept, strict=True):
-            part = grad if len(bundle.columns) == grad.shape[2] else grad[:, :, bundle.columns]
-            d_swept = _expect_backward(part, states.on(bundle.route.end), tape.index, swept)
+        for bundle, swept in zip(self._bundles, tape.swept, strict=True):
+            part = self._columns(grad, bundle.columns)
+            d_swept = _expect_backward(part, swept.batch)
             d_observables = self._machine.sweep_backward(
-                built, bundle.route, kept, d_swept, d_slots
+                built, bundle.route, swept.kept, d_swept, d_slots
             )
-            self._bundle_rows_backward(bundle, partial, tape.rows, d_observables, d_rows)
-        d_ones = torch.zeros_like(built.ones)
-        self._letter_rows_backward(tape, d_rows, d_ones)
-        return self._machine.build_backward(built, d_slots, d_ones)
+            shares += self._bundle_rows_backward(bundle, swept.partial, tape.rows, d_observables)
+        if tape.qubits is not None:
+            part = self._columns(grad, self._simple)
+            d_simple = (tape.qubits * part[..., None]).sum(1).transpose(0, 1)
+            shares.append((self._simple_rows, d_simple))
+        shares = self._letter_rows_backward(tape, shares)
+        d_angles = self._machine.build_backward(built, d_slots, shares)
+        return self._machine.parameters_backward(d_angles, self.n_parameters)
+
+    def _columns(self, grad: Tensor, columns: tuple[int, ...]) -> Tensor:
+        return grad if len(columns) == len(self.observables) else grad[:, :, list(columns)]
 
     # One letter of an observable, carried through the last runs of its wire: "letter rows".
 
     def _letter_rows(self, built: Built) -> tuple[Tensor, list[Tensor]]:
         """``(wire, T, letter, 4)``, and the rows before each further level of the chains."""
-        last = built.ones.index_select(0, self._last)
+        last = take(built.ones, self._last)
         if self._noisy_readout:
             rows = self._readout[self._letters] @ last
         else:
@@ -222,45 +266,55 @@ class PauliProgram:
         levels = []
         for level in self._levels:
             levels.append(rows)
-            rows = rows @ built.ones.index_select(0, level)
+            rows = rows @ take(built.ones, level)
         return rows, levels
 
-    def _letter_rows_backward(self, tape: Tape, d_rows: Tensor, d_ones: Tensor) -> None:
-        n_wires, n_trainings, n_letters = tape.rows.shape[:3]
-        d_rows = d_rows.reshape(n_wires, n_letters, n_trainings, 4).transpose(1, 2)
-        ones = tape.built.ones
+    def _letter_rows_backward(self, tape: Tape, shares: list[Share]) -> list[Share]:
+        """From shares of the letter rows ``(wire * letter, T, 4)`` to those of the matrices."""
+        d_rows = self._sum_rows(shares, tape.rows)
+        out: list[Share] = []
         for level, rows in zip(reversed(self._levels), reversed(tape.levels), strict=True):
-            d_ones.index_add_(0, level, rows.transpose(2, 3) @ d_rows)
-            d_rows = d_rows @ ones.index_select(0, level).transpose(2, 3)
+            out.append((level, rows.transpose(2, 3) @ d_rows))
+            d_rows = d_rows @ take(tape.built.ones, level).transpose(2, 3)
         if self._noisy_readout:
             d_last = self._readout[self._letters].t() @ d_rows
         else:
             d_last = d_rows.new_zeros((*d_rows.shape[:2], 4, 4))
             d_last[:, :, self._letters] = d_rows
-        d_ones.index_add_(0, self._last, d_last)
+        return [*out, (self._last, d_last)]
 
-    def _wire_runs(self, layout: Layout) -> tuple[Tensor, list[Tensor]]:
+    def _sum_rows(self, shares: list[Share], rows: Tensor) -> Tensor:
+        n_wires, n_trainings, n_letters = rows.shape[:3]
+        if len(shares) == 1 and shares[0][0] is None:
+            flat = shares[0][1]
+        else:
+            flat = rows.new_zeros((n_wires * n_letters, n_trainings, 4))
+            for which, share in shares:
+                flat = flat + share if which is None else flat.index_add_(0, which, share)
+        return flat.reshape(n_wires, n_letters, n_trainings, 4).transpose(1, 2)
+
+    def _wire_runs(self, layout: Layout) -> tuple[Tensor | None, list[Tensor | None]]:
         """The last run of each wire, and for product wires the runs before it, latest first."""
         machine = self._machine
         chains = [layout.chains.get(wire, []) for wire in range(layout.n_wires)]
-        last = [
-            chain[-1] if chain else layout.trailing[wire] for wire, chain in enumerate(chains)
-        ]
+        last = [chain[-1] if chain else layout.trailing[wire] for wire, chain in enumerate(chains)]
         depth = max((len(chain) for chain in chains), default=0)
         levels = []
         for back in range(2, depth + 1):
             level = [
                 machine.one_position(chain[-back])
                 if len(chain) >= back
-                else machine.identity_position
+                else machine.identity_position()
                 for chain in chains
             ]
-            levels.append(machine.pick(level))
-        return machine.pick([machine.one_position(ref) for ref in last]), levels
+            levels.append(level)
+        ends = [machine.one_position(ref) for ref in last]
+        # Asking for the identity changes what is whole, so picks come after all questions.
+        return machine.pick(ends, machine.n_ones), [machine.pick(v, machine.n_ones) for v in levels]
 
     # Observables of one letter on a wire that no entangler touches: a row times a Bloch vector.
 
-    def _product_part(self) -> tuple[tuple[int, ...], Tensor, Tensor]:
+    def _product_part(self) -> tuple[tuple[int, ...], Tensor | None, Tensor | None]:
         simple, wires, rows = [], [], []
         for column, string in enumerate(self.observables):
             support = _support(string)
@@ -268,27 +322,23 @@ class PauliProgram:
                 simple.append(column)
                 wires.append(support[0])
                 rows.append(self._letter_position(string, support[0]))
-        return tuple(simple), self._machine.pick(wires), self._machine.pick(rows)
+        n_rows = self._layout.n_wires * (self._letters.stop - self._letters.start)
+        return (
+            tuple(simple),
+            _index_or_none(wires, self._layout.n_wires, self.device),
+            _index_or_none(rows, n_rows, self.device),
+        )
 
-    def _simple_forward(self, rows: Tensor, states: PauliStates, index: Tensor | None) -> Tensor:
-        picked = _flat_rows(rows).index_select(0, self._simple_rows).transpose(0, 1)
-        qubits = self._simple_qubits(states, index)
+    def _simple_forward(self, rows: Tensor, qubits: Tensor) -> Tensor:
+        picked = take(_flat_rows(rows), self._simple_rows).transpose(0, 1)
         return (qubits * picked[:, None]).sum(-1)
-
-    def _simple_backward(
-        self, d_rows: Tensor, states: PauliStates, index: Tensor | None, grad: Tensor
-    ) -> None:
-        picked = (self._simple_qubits(states, index) * grad[..., None]).sum(1)
-        d_rows.index_add_(0, self._simple_rows, picked.transpose(0, 1))
 
     def _simple_qubits(self, states: PauliStates, index: Tensor | None) -> Tensor:
         """``(T or 1, B, observable, 4)``."""
         qubits = states.qubits
-        if len(self._simple) != qubits.shape[1] or len(self._bundles):
+        if self._simple_wires is not None:
             qubits = qubits.index_select(1, self._simple_wires)
-        if index is None:
-            return qubits[None]
-        return qubits.index_select(0, index.reshape(-1)).reshape(*index.shape, -1, 4)
+        return _batch(qubits, index) if index is not None else qubits[None]
 
     # Observables that entanglers reach.
 
@@ -299,8 +349,9 @@ class PauliProgram:
             cone = light_cone(self._layout.slots, _support(self.observables[column]))
             cones.setdefault(cone, []).append(column)
         groups = list(cones.values())
-        # Many strings, as for the distribution of bit strings: one sweep beats many small ones.
-        if len(groups) > self._layout.n_wires:
+        apart = sum(len(g) * 4 ** len(c) + _SWEEP_OVERHEAD for c, g in cones.items())
+        union = frozenset().union(*cones)
+        if rest and len(rest) * 4 ** len(union) + _SWEEP_OVERHEAD <= apart:
             groups = [rest]
         return [self._make_bundle(columns) for columns in groups]
 
@@ -315,67 +366,71 @@ class PauliProgram:
                 got=f"{len(cone)} entangled qubits with noise",
                 mend="use fewer qubits, or no noise (state vector)",
             )
-        letters = [
-            [self._letter_position(s, w) if s[w] != "I" else -1 for w in start] for s in strings
-        ]
-        scatter = None
-        if all(len(_support(s)) == 1 for s in strings):
-            places = []
-            for row, string in enumerate(strings):
-                stride = 4 ** (len(start) - 1 - start.index(_support(string)[0]))
-                places += [row * 4 ** len(start) + stride * i for i in range(4)]
-            scatter = self._machine.pick(places)
         route = plan_route(self._layout.slots, start, backwards=True)
-        pick = self._machine.pick(np.array(letters).reshape(-1).tolist())
-        return _Bundle(tuple(columns), route, pick.reshape(len(columns), -1), scatter)
+        n_rows = self._layout.n_wires * (self._letters.stop - self._letters.start)
+        letters = [
+            [n_rows if s[w] == "I" else self._letter_position(s, w) for s in strings] for w in start
+        ]
+        return _Bundle(
+            tuple(columns),
+            route,
+            tuple(torch.as_tensor(of_wire, device=self.device) for of_wire in letters),
+            self._single_letters(strings, start),
+        )
+
+    def _single_letters(self, strings: list[str], start: list[int]) -> tuple[Tensor, Tensor] | None:
+        if any(len(_support(s)) != 1 for s in strings):
+            return None
+        rows, places = [], []
+        for row, string in enumerate(strings):
+            (wire,) = _support(string)
+            rows.append(self._letter_position(string, wire))
+            stride = 4 ** (len(start) - 1 - start.index(wire))
+            places += [row * 4 ** len(start) + stride * i for i in range(4)]
+        return torch.as_tensor(rows, device=self.device), torch.as_tensor(
+            places, device=self.device
+        )
 
     def _bundle_rows(self, bundle: _Bundle, rows: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The observables on the wires that they measure, ``(T, observable, 4**start)``."""
         n_trainings = rows.shape[1]
-        n_observables, n_wires = bundle.letters.shape
+        n_observables = len(bundle.columns)
         flat = _flat_rows(rows)
-        if bundle.scatter is not None:
-            which = bundle.letters.max(dim=1).values
+        if bundle.single is not None:
+            which, places = bundle.single
             values = flat.index_select(0, which).transpose(0, 1).reshape(n_trainings, -1)
-            out = rows.new_zeros((n_trainings, n_observables * 4**n_wires))
-            out = out.index_copy_(1, bundle.scatter, values)
+            width = n_observables * 4 ** len(bundle.letters)
+            out = rows.new_zeros((n_trainings, width)).index_copy_(1, places, values)
             return out.reshape(n_trainings, n_observables, -1), []
         partial = []
         out = rows.new_ones((n_trainings, n_observables, 1))
-        for wire in range(n_wires):
+        for letters in bundle.letters:
             partial.append(out)
-            factor = self._factor(bundle, flat, wire)
+            factor = _factor(flat, letters)
             out = (out[..., None] * factor[:, :, None]).reshape(n_trainings, n_observables, -1)
         return out, partial
 
     def _bundle_rows_backward(
-        self, bundle: _Bundle, partial: list[Tensor], rows: Tensor, grad: Tensor, d_rows: Tensor
-    ) -> None:
+        self, bundle: _Bundle, partial: list[Tensor], rows: Tensor, grad: Tensor
+    ) -> list[Share]:
         n_trainings, n_observables = grad.shape[:2]
-        if bundle.scatter is not None:
-            which = bundle.letters.max(dim=1).values
-            values = grad.reshape(n_trainings, -1).index_select(1, bundle.scatter)
-            values = values.reshape(n_trainings, n_observables, 4).transpose(0, 1)
-            d_rows.index_add_(0, which, values)
-            return
-        for wire in range(len(partial) - 1, -1, -1):
-            factor = self._factor(bundle, _flat_rows(rows), wire)
+        if bundle.single is not None:
+            which, places = bundle.single
+            values = grad.reshape(n_trainings, -1).index_select(1, places)
+            return [(which, values.reshape(n_trainings, n_observables, 4).transpose(0, 1))]
+        shares: list[Share] = []
+        flat = _flat_rows(rows)
+        for letters, before in zip(reversed(bundle.letters), reversed(partial), strict=True):
             shaped = grad.reshape(n_trainings, n_observables, -1, 4)
-            d_factor = (partial[wire][:, :, None] @ shaped)[:, :, 0].transpose(0, 1)
-            grad = (shaped @ factor[..., None])[..., 0]
-            measured = bundle.letters[:, wire] >= 0
-            d_rows.index_add_(0, bundle.letters[measured, wire], d_factor[measured])
-
-    def _factor(self, bundle: _Bundle, flat: Tensor, wire: int) -> Tensor:
-        """The rows of one wire, I where an observable does not measure it, ``(T, observable, 4)``."""
-        unit = flat.new_zeros((1, *flat.shape[1:]))
-        unit[..., 0] = 1
-        extended = torch.cat([flat, unit])
-        which = bundle.letters[:, wire] % len(extended)
-        return extended.index_select(0, which).transpose(0, 1)
+            d_factor = (before[:, :, None] @ shaped)[:, :, 0].transpose(0, 1)
+            grad = (shaped @ _factor(flat, letters)[..., None])[..., 0]
+            measured = letters < len(flat)
+            shares.append((letters[measured], d_factor[measured]))
+        return shares
 
     def _letter_position(self, string: str, wire: int) -> int:
-        return wire * len(self._letters) + self._letters.index(_LETTERS.index(string[wire]))
+        n_letters = self._letters.stop - self._letters.start
+        return wire * n_letters + _LETTERS.index(string[wire]) - self._letters.start
 
 
 class ReuploadProgram(PauliProgram):
@@ -411,7 +466,7 @@ class ReuploadProgram(PauliProgram):
         """As `backward`."""
         n_trainings, batch, n_observables = grad.shape
         flat = grad.reshape(n_trainings * batch, 1, n_observables)
-        d_theta = self.backward(tape, self._vacuum(), flat)
+        d_theta = self.backward(tape, flat)
         return d_theta.reshape(n_trainings, batch, -1).sum(1)
 
     def _vacuum(self) -> PauliStates:
@@ -442,20 +497,50 @@ def _flat_rows(rows: Tensor) -> Tensor:
     return rows.transpose(1, 2).reshape(-1, rows.shape[1], 4)
 
 
-def _expect(observables: Tensor, states: Tensor, index: Tensor | None) -> Tensor:
+def _factor(flat: Tensor, letters: Tensor) -> Tensor:
+    """The rows of one wire, I where an observable does not measure it, ``(T, observable, 4)``."""
+    unit = flat.new_zeros((1, *flat.shape[1:]))
+    unit[..., 0] = 1
+    return torch.cat([flat, unit]).index_select(0, letters).transpose(0, 1)
+
+
+def _index_or_none(positions: list[int], size: int, device: torch.device) -> Tensor | None:
+    if positions == list(range(size)):
+        return None
+    return torch.as_tensor(positions, dtype=torch.int64, device=device)
+
+
+def _batch(states: Tensor, index: Tensor | None) -> Tensor:
+    """The samples that each training looks at, ``(T, B, ...)``; all, without T, for None."""
+    if index is None:
+        return states
+    shape = (*index.shape, *states.shape[1:])
+    return states.index_select(0, index.reshape(-1)).reshape(shape)
+
+
+def _expect(observables: Tensor, batch: Halves) -> Tensor:
+    """``(T, B, observable)`` from ``(T, observable, 4**wires)``."""
     n_trainings, n_observables = observables.shape[:2]
-    if index is None:
-        flat = states @ observables.reshape(n_trainings * n_observables, -1).t()
-        return flat.reshape(len(states), n_trainings, n_observables).transpose(0, 1)
-    batch = states.index_select(0, index.reshape(-1)).reshape(*index.shape, -1)
-    return torch.bmm(batch, observables.transpose(1, 2))
+    left, right = batch
+    rows = observables.reshape(n_trainings, -1, right.shape[-1])
+    if right.ndim == 3:
+        out = torch.bmm(right, rows.transpose(1, 2))
+    else:
+        out = right @ rows.reshape(-1, right.shape[-1]).t()
+        out = out.reshape(len(right), n_trainings, -1).transpose(0, 1)
+    if left is None:
+        return out
+    shaped = out.reshape(*out.shape[:2], n_observables, -1)
+    return (shaped * left[..., None, :]).sum(-1)
 
 
-def _expect_backward(
-    grad: Tensor, states: Tensor, index: Tensor | None, observables: Tensor
-) -> Tensor:
-    if index is None:
-        flat = grad.transpose(0, 1).reshape(len(states), -1)
-        return (flat.t() @ states).reshape(observables.shape)
-    batch = states.index_select(0, index.reshape(-1)).reshape(*index.shape, -1)
-    return torch.bmm(grad.transpose(1, 2), batch)
+def _expect_backward(grad: Tensor, batch: Halves) -> Tensor:
+    n_trainings, n_samples, n_observables = grad.shape
+    left, right = batch
+    if left is not None:
+        grad = (grad[..., None] * left[..., None, :]).reshape(n_trainings, n_samples, -1)
+    if right.ndim == 3:
+        out = torch.bmm(grad.transpose(1, 2), right)
+    else:
+        out = grad.transpose(1, 2) @ right
+    return out.reshape(n_trainings, n_observables, -1)

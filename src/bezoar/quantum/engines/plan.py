@@ -120,15 +120,13 @@ class Program:
             return self._runner.forward_features(theta, inputs.states, index, keep=keep)
         return self._runner.forward(theta, inputs.states, index, keep=keep)
 
-    def backward(self, tape: Any, inputs: Inputs, grad: Tensor) -> Tensor:
+    def backward(self, tape: Any, grad: Tensor) -> Tensor:
         """Gradient ``(T, P)`` from that of the expectations, ``(T, B, M)``."""
         if isinstance(self._runner, ReuploadProgram):
             return self._runner.backward_features(tape, grad)
-        return self._runner.backward(tape, inputs.states, grad)
+        return self._runner.backward(tape, grad)
 
-    def expectations(
-        self, theta: Tensor, inputs: Inputs, index: Tensor | None = None
-    ) -> Tensor:
+    def expectations(self, theta: Tensor, inputs: Inputs, index: Tensor | None = None) -> Tensor:
         """As `forward`, differentiable by torch with respect to `theta`."""
         return _Expectations.apply(theta, self, inputs, index)  # type: ignore[return-value]
 
@@ -144,13 +142,13 @@ class _Expectations(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, theta: Tensor, program: Program, inputs: Inputs, index: Tensor | None):  # noqa: ANN205
         out, tape = program.forward(theta.detach(), inputs, index, keep=theta.requires_grad)
-        ctx.program, ctx.inputs, ctx.tape = program, inputs, tape
+        ctx.program, ctx.tape = program, tape
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor):  # noqa: ANN205  # pyright: ignore[reportIncompatibleMethodOverride]
-        return ctx.program.backward(ctx.tape, ctx.inputs, grad), None, None, None
+        return ctx.program.backward(ctx.tape, grad), None, None, None
 
 
 def compile_circuit(
@@ -217,9 +215,11 @@ def _choose(circuit: Circuit, *, quiet: bool, method: Method) -> str:
         return method
     possible = quiet and not circuit.reuploads
     entangled = not circuit.trainable().is_product or not circuit.encoding().is_product
-    return "statevector" if possible and entangled and (
-        circuit.n_qubits >= _STATE_VECTOR_FROM
-    ) else "pauli"
+    return (
+        "statevector"
+        if possible and entangled and (circuit.n_qubits >= _STATE_VECTOR_FROM)
+        else "pauli"
+    )
 
 
 def _check_observables(strings: Sequence[str], n_qubits: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Literal
@@ -19,6 +20,7 @@ from bezoar.quantum.noise import NoiseModel
 SamplerKind = Literal["auto", "joint", "marginal", "gaussian"]
 
 _MOST_JOINT_QUBITS = 8
+_HADAMARD = np.array([[1.0, 1.0], [1.0, -1.0]]) / 2
 
 
 class ShotSampler:
@@ -54,6 +56,7 @@ class ShotSampler:
             raise InvalidArgument("shots", wanted="1 or more, or None for exact", got=shots)
         self.shots = shots
         self.kind = _resolve(kind, circuit)
+        self._joint = self.kind == "joint"
         n = circuit.n_qubits
         self._n = n
         self._pairs = list(itertools.combinations(range(n), 2))
@@ -62,13 +65,10 @@ class ShotSampler:
             "marginal": pauli_z_each(n),
             "gaussian": (*pauli_z_each(n), *(_pair(n, a, b) for a, b in self._pairs)),
         }[self.kind]
-        self.program: Program = compile_circuit(
-            circuit, noise, strings, dtype=dtype, device=device
-        )
+        self.program: Program = compile_circuit(circuit, noise, strings, dtype=dtype, device=device)
         # Rows: bit strings; columns: the value of Z on each wire.
-        self._signs = np.array(list(itertools.product((1.0, -1.0), repeat=n))) if (
-            self.kind == "joint"
-        ) else np.empty((0, n))
+        self._signs = np.array(list(itertools.product((1.0, -1.0), repeat=n if self._joint else 0)))
+        self._transform = functools.reduce(np.kron, [_HADAMARD] * n) if self._joint else None
 
     def __call__(
         self,
@@ -86,32 +86,46 @@ class ShotSampler:
             rngs: one stream per training, so that results do not depend on what else is trained.
         """
         exact = self.program.forward(theta, inputs, index)[0].cpu().numpy().astype(np.float64)
-        draw = {"joint": self._joint, "marginal": self._marginal, "gaussian": self._gaussian}
-        sampled = np.empty((*exact.shape[:2], self._n))
-        for row in range(len(exact)):
-            sampled[row] = draw[self.kind](exact[row], rngs[row % len(rngs)])
+        if self._joint:
+            sampled = self._draw_joint(exact, rngs)
+        elif self.kind == "marginal":
+            sampled = self._draw_marginal(exact, rngs)
+        else:
+            sampled = self._draw_gaussian(exact, rngs)
         return torch.as_tensor(sampled, device=self.program.device).to(self.program.dtype)
 
-    def _joint(self, strings: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        probabilities = np.clip(_hadamard(strings) / 2**self._n, 0, None)
-        probabilities /= probabilities.sum(axis=1, keepdims=True)
-        return rng.multinomial(self.shots, probabilities) @ self._signs / self.shots
+    def _draw_joint(self, strings: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
+        probabilities = np.clip(strings @ self._transform, 0, None)
+        probabilities /= probabilities.sum(axis=-1, keepdims=True)
+        counts = [
+            rngs[row % len(rngs)].multinomial(self.shots, of_row)
+            for row, of_row in enumerate(probabilities)
+        ]
+        return np.stack(counts) @ self._signs / self.shots
 
-    def _marginal(self, means: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _draw_marginal(self, means: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
         up = np.clip((1 + means) / 2, 0, 1)
-        return 2 * rng.binomial(self.shots, up) / self.shots - 1
+        counts = [rngs[row % len(rngs)].binomial(self.shots, p) for row, p in enumerate(up)]
+        return 2 * np.stack(counts) / self.shots - 1
 
-    def _gaussian(self, moments: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        means = moments[:, : self._n]
-        second = np.broadcast_to(np.eye(self._n), (len(means), self._n, self._n)).copy()
+    def _draw_gaussian(
+        self, moments: np.ndarray, rngs: Sequence[np.random.Generator]
+    ) -> np.ndarray:
+        n = self._n
+        means = moments[..., :n]
+        second = np.broadcast_to(np.eye(n), (*means.shape, n)).copy()
         for column, (a, b) in enumerate(self._pairs):
-            second[:, a, b] = second[:, b, a] = moments[:, self._n + column]
-        covariance = second - means[:, :, None] * means[:, None, :]
+            second[..., a, b] = second[..., b, a] = moments[..., n + column]
+        covariance = second - means[..., :, None] * means[..., None, :]
         values, vectors = np.linalg.eigh(covariance)
-        spread = vectors * np.sqrt(np.clip(values, 0, None))[:, None, :]
-        normal = rng.standard_normal((len(means), self._n, 1))
-        drawn = means + (spread @ normal)[:, :, 0] / np.sqrt(self.shots)
-        return np.clip(drawn, -1, 1)
+        spread = vectors * np.sqrt(np.clip(values, 0, None))[..., None, :]
+        normal = np.stack(
+            [
+                rngs[row % len(rngs)].standard_normal((*of_row.shape, 1))
+                for row, of_row in enumerate(means)
+            ]
+        )
+        return np.clip(means + (spread @ normal)[..., 0] / np.sqrt(self.shots), -1, 1)
 
 
 def _resolve(kind: SamplerKind, circuit: Circuit) -> str:
@@ -126,15 +140,3 @@ def _resolve(kind: SamplerKind, circuit: Circuit) -> str:
 
 def _pair(n: int, a: int, b: int) -> str:
     return "".join("Z" if wire in (a, b) else "I" for wire in range(n))
-
-
-def _hadamard(values: np.ndarray) -> np.ndarray:
-    """The Walsh-Hadamard transform of each row, unnormalised."""
-    out = values
-    half = 1
-    while half < values.shape[1]:
-        pairs = out.reshape(len(values), -1, 2, half)
-        out = np.stack([pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]], axis=2)
-        out = out.reshape(values.shape)
-        half *= 2
-    return out

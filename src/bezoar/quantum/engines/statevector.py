@@ -123,16 +123,15 @@ class StateVectorProgram:
             out = torch.stack(columns, dim=-1)
         return out, VectorTape(built, kept, final) if keep else None
 
-    def backward(self, tape: VectorTape, states: VectorStates, grad: Tensor) -> Tensor:  # noqa: ARG002
-        """Gradient ``(T, P)``; `states` is there so that all programs are called alike."""
+    def backward(self, tape: VectorTape, grad: Tensor) -> Tensor:
+        """Gradient ``(T, P)`` from that of the expectations, ``(T, B, observable)``."""
         if self._diagonal:
             d_final = 2 * tape.final * (grad @ self._signs.real)
         else:
             d_final = sum(2 * grad[..., m, None] * self._act(tape.final, m) for m in self._range())
         d_slots: list[Tensor | None] = [None] * len(tape.built.slots)
         self._machine.sweep_backward(tape.built, self._route, tape.kept, d_final, d_slots)
-        d_ones = torch.zeros_like(tape.built.ones)
-        d_angles = self._machine.build_backward(tape.built, d_slots, d_ones)
+        d_angles = self._machine.build_backward(tape.built, d_slots, [])
         return self._machine.parameters_backward(d_angles, self.n_parameters)
 
     def _act(self, psi: Tensor, which: int) -> Tensor:
@@ -145,12 +144,8 @@ class StateVectorProgram:
         return range(len(self.observables))
 
     def _compile(self, circuit: Circuit, dtype: torch.dtype) -> Machine:
-        layout = lay_out(
-            lower(circuit, None, "unitary"), circuit.n_qubits, "unitary", states=True
-        )
-        return Machine(
-            layout, dtype=dtype, device=self.device, vacuum=(1.0, 0.0), backwards=False
-        )
+        layout = lay_out(lower(circuit, None, "unitary"), circuit.n_qubits, "unitary", states=True)
+        return Machine(layout, dtype=dtype, device=self.device, vacuum=(1.0, 0.0), backwards=False)
 
 
 def _without_state(circuit: Circuit) -> Circuit:

@@ -1,0 +1,98 @@
+"""``bezoar``: the commands, and how errors are told."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from bezoar._version import __version__
+from bezoar.cli import audit, listing, poison, report
+from bezoar.contracts.errors import BezoarError
+
+NOTHING_FOUND, FINDINGS, FAILED, NOTHING_DONE, USAGE = range(5)
+
+_COMMANDS = (audit, poison, listing, report)
+
+_DESCRIPTION = """\
+Can the training data of your quantum machine-learning model be poisoned, has it been, and what
+can you do about it?
+
+exit codes: 0 nothing found, 1 findings, 2 failed, 3 nothing was done, 4 usage
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with our exit code for usage."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"bezoar: {message} (see {self.prog} --help)\n")
+        raise SystemExit(USAGE)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = _Parser(
+        prog="bezoar",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"bezoar {__version__}")
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", parser_class=_Parser
+    )
+    for module in _COMMANDS:
+        summary = (module.__doc__ or "").splitlines()[0].partition(": ")[2].rstrip(".")
+        command = commands.add_parser(
+            module.NAME,
+            help=summary,
+            description=module.DESCRIPTION,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; every failure is one line on stderr.
+
+    With ``BEZOAR_TRACEBACK=1`` in the environment, failures keep their traceback.
+    """
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return NOTHING_DONE
+    try:
+        return options.run(options)
+    except BezoarError as error:
+        _maybe_traceback()
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted; what was finished is kept, the same command continues", FAILED)
+    except BrokenPipeError:
+        # The reader went away (head, less): not our failure, and nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOTHING_FOUND
+    except Exception as error:  # noqa: BLE001 - the last door before a user
+        _maybe_traceback()
+        return _fail(
+            f"unexpected {type(error).__name__}: {error}; "
+            "BEZOAR_TRACEBACK=1 shows where, please report it",
+            FAILED,
+        )
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"bezoar: {' '.join(message.split())}\n")
+    return code
+
+
+def _maybe_traceback() -> None:
+    if os.environ.get("BEZOAR_TRACEBACK") == "1":
+        raise  # noqa: PLE0704 - called from an except block

@@ -1,0 +1,1 @@
+"""The judge: measures, compares, reproduces. Attacks and defences never judge themselves."""

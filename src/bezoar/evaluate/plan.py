@@ -1,0 +1,280 @@
+"""What an audit does: one frozen record, from the command line, a TOML file or code."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from bezoar.contracts import plugins
+from bezoar.contracts.errors import FileProblem, InvalidArgument, UnknownName
+from bezoar.contracts.records import hash_of
+from bezoar.models.training import TrainingSettings
+from bezoar.quantum.distances import METRICS
+from bezoar.quantum.engines.gradients import SPSA, Gradient, gradient_named
+from bezoar.quantum.noise import parse_noise
+
+GRADIENTS = ("exact", "parameter-shift", "spsa", "spsa-pennylane")
+
+_FIRST: Mapping[str, Any] = {"data": "digits", "classes": ("0", "1", "2", "3")}
+
+# What decides which cells there are, or how results are judged, but not what one cell computes.
+_NOT_IN_A_CELL = ("data", "noise", "attacks", "ratios", "seeds", "detectors", "tolerance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPlan:
+    """Every option of `bezoar audit`; the defaults follow the QUID paper where it says.
+
+    Attributes:
+        data: a data set's name or a file.
+        label: the label column of a file; None finds it.
+        classes: names of the classes to keep; None keeps all.
+        samples: how many samples to keep; None keeps all.
+        features: how many latent features to reduce to; None is 8, or all of fewer.
+        reduce: ``pca``, ``autoencoder`` or ``none``, fitted on the training part.
+        encoding: a registered encoding.
+        axes: rotation axes of the angle encoding; a leading H is a layer of Hadamards.
+        qubits: None for as few as hold the features.
+        ansatz: a registered ansatz.
+        layers: of the ansatz.
+        noise: noise models by short name, see `parse_noise`; all cells run under each.
+        noise_on_encoding: whether the gates that prepare the data are noisy too.
+        gradient: ``exact``, ``parameter-shift``, ``spsa`` or ``spsa-pennylane``.
+        spsa_step, spsa_directions, spsa_shared: see `SPSA`.
+        shots: per circuit execution; None is exact expectations.
+        sampler: see `ShotSampler`.
+        attacks: registered attacks.
+        ratios: shares of the training samples to poison.
+        metric: distance between states, for the attacks that compare them.
+        detectors: registered detectors, to answer whether the poisoning shows.
+        seeds: how many repetitions; the seeds are 0, 1, ...
+        epochs, batch_size, learning_rate, optimizer: of the training.
+        test: share of the samples held out.
+        dtype, device: of the engine.
+        tolerance: an accuracy drop up to this is not reported as a finding.
+
+    Raises:
+        UnknownName: a name that is not registered.
+        InvalidArgument: a value out of range.
+    """
+
+    data: str = "digits"
+    label: str | None = None
+    classes: tuple[str, ...] | None = None
+    samples: int | None = None
+    features: int | None = None
+    reduce: str = "pca"
+    encoding: str = "angle"
+    axes: str = "XZ"
+    qubits: int | None = None
+    ansatz: str = "sim-1"
+    layers: int = 1
+    noise: tuple[str, ...] = ("none", "ad-dep:0.05")
+    noise_on_encoding: bool = True
+    gradient: str = "exact"
+    spsa_step: float = 0.01
+    spsa_directions: int = 1
+    spsa_shared: bool = True
+    shots: int | None = None
+    sampler: str = "auto"
+    attacks: tuple[str, ...] = ("random", "quid", "bilevel")
+    ratios: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7)
+    metric: str = "frobenius"
+    detectors: tuple[str, ...] = ("state-similarity",)
+    seeds: int = 5
+    epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 0.01
+    optimizer: str = "adam"
+    test: float = 0.3
+    dtype: str = "float32"
+    device: str = "cpu"
+    tolerance: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("classes", "noise", "attacks", "ratios", "detectors"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, tuple(dict.fromkeys(value)))
+        self._check_names()
+        self._check_numbers()
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], *, source: str) -> Self:
+        """A plan from keys named like the fields, ``-`` or ``_``.
+
+        Raises:
+            UnknownName: a key that is no field.
+            InvalidArgument: a value of the wrong kind.
+        """
+        known = {field.name: field for field in fields(cls)}
+        values: dict[str, Any] = {}
+        for key, value in settings.items():
+            name = key.replace("-", "_")
+            if name not in known:
+                raise UnknownName(f"{source}: key", key, known)
+            values[name] = _converted(str(known[name].type), name, value)
+        return cls(**values)
+
+    @classmethod
+    def from_toml(cls, path: Path | str) -> Self:
+        """A plan from a TOML file with the fields as keys.
+
+        Raises:
+            FileProblem: it cannot be read or is not TOML.
+            UnknownName, InvalidArgument: as `from_settings`.
+        """
+        return cls.from_settings(read_toml(path), source=str(path))
+
+    @staticmethod
+    def first_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+        """`given`, with the digits 0 to 3 where no data is: a first run that is quick to read."""
+        return dict(given) if "data" in given else _FIRST | dict(given)
+
+    def changed(self, settings: Mapping[str, Any]) -> Self:
+        """This plan with other values for some fields, converted as in `from_settings`."""
+        return type(self).from_settings(dataclasses.asdict(self) | dict(settings), source="options")
+
+    def hash(self, fingerprint: str) -> str:
+        """A hash of every setting and of the data."""
+        return hash_of({"plan": dataclasses.asdict(self), "data": fingerprint})
+
+    def cell_settings(self) -> dict[str, Any]:
+        """The settings that a single training depends on."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in _NOT_IN_A_CELL}
+
+    def command(self) -> str:
+        """The command line that repeats the audit."""
+        words = ["bezoar", "audit", self.data]
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "data" or value == field.default:
+                continue
+            option = field.name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{option}" if value else f"--no-{option}")
+                continue
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            words += [f"--{option}", text]
+        return shlex.join(words)
+
+    def gradient_method(self) -> Gradient:
+        """The gradient with its settings."""
+        if self.gradient == "spsa":
+            return SPSA(
+                step=self.spsa_step, directions=self.spsa_directions, shared=self.spsa_shared
+            )
+        return gradient_named(self.gradient)
+
+    def training(self) -> TrainingSettings:
+        """The settings of the training loop."""
+        return TrainingSettings(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            optimizer=self.optimizer,
+            gradient=self.gradient_method(),
+            shots=self.shots,
+            sampler=self.sampler,  # type: ignore[arg-type]
+        )
+
+    def _check_names(self) -> None:
+        for kind, argument, chosen in (
+            ("attacks", "attacks", self.attacks),
+            ("detectors", "detectors", self.detectors),
+            ("encodings", "encoding", (self.encoding,)),
+            ("ansatze", "ansatz", (self.ansatz,)),
+        ):
+            _check_known(argument, chosen, plugins.names(kind))
+        _check_known("gradient", (self.gradient,), GRADIENTS)
+        _check_known("reduce", (self.reduce,), ("pca", "autoencoder", "none"))
+        _check_known("metric", (self.metric,), METRICS)
+        _check_known("dtype", (self.dtype,), ("float32", "float64"))
+        _check_known("sampler", (self.sampler,), ("auto", "joint", "marginal", "gaussian"))
+        for name in self.noise:
+            parse_noise(name)
+        if not self.noise:
+            raise InvalidArgument("noise", wanted="one or more noise models", got="none at all")
+
+    def _check_numbers(self) -> None:
+        for name in ("samples", "features", "qubits", "shots"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidArgument(name, wanted="1 or more", got=value)
+        for name in ("seeds", "layers"):
+            if getattr(self, name) < 1:
+                raise InvalidArgument(name, wanted="1 or more", got=getattr(self, name))
+        for ratio in self.ratios:
+            if not 0 <= ratio < 1:
+                raise InvalidArgument(
+                    "ratios",
+                    wanted="shares in [0, 1)",
+                    got=ratio,
+                    mend="at 1 no clean sample is left to compare with" if ratio == 1 else "",
+                )
+        if not 0 < self.test < 1:
+            raise InvalidArgument("test", wanted="a share in (0, 1)", got=self.test)
+        if not 0 <= self.tolerance <= 1:
+            raise InvalidArgument("tolerance", wanted="a share in [0, 1]", got=self.tolerance)
+        self.training()
+
+
+def read_toml(path: Path | str) -> dict[str, Any]:
+    """The top level of a TOML file.
+
+    Raises:
+        FileProblem: it cannot be read or is not TOML.
+    """
+    try:
+        with Path(path).open("rb") as handle:
+            return tomllib.load(handle)
+    except tomllib.TOMLDecodeError as error:
+        raise FileProblem(path, f"is not TOML ({error})") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileProblem(path, f"cannot be read ({reason})", mend="name a TOML file") from error
+
+
+def field_default(name: str) -> Any:
+    """The default of a plan's field."""
+    default = next(f.default for f in fields(AuditPlan) if f.name == name)
+    assert default is not MISSING  # noqa: S101 - every field of a plan has one
+    return default
+
+
+def _check_known(argument: str, chosen: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for name in chosen:
+        if name not in known:
+            raise UnknownName(argument, name, known)
+
+
+def _converted(kind: str, name: str, value: Any) -> Any:
+    """`value` if it is of the field's kind; whole numbers stand for decimals."""
+    if value is None and "None" in kind:
+        return None
+    if kind.startswith("tuple"):
+        items = value if isinstance(value, list | tuple) else [value]
+        wanted = float if "float" in kind else str
+        if wanted is float and not all(_is_number(item) for item in items):
+            raise InvalidArgument(name, wanted="numbers", got=repr(value))
+        return tuple(wanted(item) for item in items)
+    checks = {
+        "bool": (lambda v: isinstance(v, bool), bool, "true or false"),
+        "int": (lambda v: isinstance(v, int) and not isinstance(v, bool), int, "a whole number"),
+        "float": (_is_number, float, "a number"),
+        "str": (lambda v: isinstance(v, str), str, "text"),
+    }
+    check, convert, wanted = checks[kind.partition(" ")[0]]
+    if not check(value):
+        raise InvalidArgument(name, wanted=wanted, got=repr(value))
+    return convert(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

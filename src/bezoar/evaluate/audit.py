@@ -235,7 +235,7 @@ def _train_chunk(
     run.spend("encode", clock)
     clock = time.perf_counter()
 
-    def report(_: str, done: int, total: int) -> None:
+    def report(task: str, done: int, total: int) -> None:  # noqa: ARG001
         run.progress("train", round(n_done + len(cells) * done / total), n_cells)
 
     models = train_many(

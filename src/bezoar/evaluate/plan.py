@@ -21,7 +21,7 @@ from bezoar.quantum.noise import parse_noise
 
 GRADIENTS = ("exact", "parameter-shift", "spsa", "spsa-pennylane")
 
-_FIRST: Mapping[str, Any] = {"data": "digits", "classes": ("0", "1", "2", "3")}
+_FIRST: dict[str, Any] = {"data": "digits", "classes": ("0", "1", "2", "3")}
 
 # What decides which cells there are, or how results are judged, but not what one cell computes.
 _NOT_IN_A_CELL = ("data", "noise", "attacks", "ratios", "seeds", "detectors", "tolerance")
@@ -259,7 +259,7 @@ def _converted(kind: str, name: str, value: Any) -> Any:
     if value is None and "None" in kind:
         return None
     if kind.startswith("tuple"):
-        items = value if isinstance(value, list | tuple) else [value]
+        items: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
         wanted = float if "float" in kind else str
         if wanted is float and not all(_is_number(item) for item in items):
             raise InvalidArgument(name, wanted="numbers", got=repr(value))

@@ -188,7 +188,7 @@ def _findings(results: Results, measurements: Sequence[Measurement]) -> Iterator
         certain = m.value if m.low is None else m.low
         key = (str(m.tags["noise"]), str(m.tags["attack"]))
         if certain > results.plan.tolerance and (
-            key not in worst or m.tags["ratio"] < worst[key].tags["ratio"]
+            key not in worst or float(m.tags["ratio"]) < float(worst[key].tags["ratio"])
         ):
             worst[key] = m
     for (noise, attack), m in worst.items():

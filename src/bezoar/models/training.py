@@ -8,7 +8,7 @@ not depend on which others it was trained with.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +53,7 @@ class TrainingSettings:
     batch_size: int = 32
     learning_rate: float = 0.01
     optimizer: str = "adam"
-    gradient: Gradient = Exact()
+    gradient: Gradient = field(default_factory=Exact)
     shots: int | None = None
     sampler: SamplerKind = "auto"
     patience: int | None = None

@@ -5,6 +5,7 @@ Wire 0 is the leftmost qubit of a basis state's bit string, as in PennyLane.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,16 @@ class Feature:
     scale: float = 1.0
     offset: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not self.indices or min(self.indices) < 0:
+            raise InvalidArgument(
+                "indices", wanted="one or more numbers from 0", got=tuple(self.indices)
+            )
+        if not (math.isfinite(self.scale) and math.isfinite(self.offset)):
+            raise InvalidArgument(
+                "scale, offset", wanted="finite numbers", got=(self.scale, self.offset)
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -35,6 +46,14 @@ class Parameter:
 
     index: int
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.index < 0 or not math.isfinite(self.scale):
+            raise InvalidArgument(
+                "index, scale",
+                wanted="an index from 0 and a finite scale",
+                got=(self.index, self.scale),
+            )
 
 
 Angle = Feature | Parameter | float
@@ -63,6 +82,7 @@ class Operation:
             _check_unitary(self)
             return
         if self.gate == STATE_PREPARATION:
+            _check_state(self)
             return
         spec = gate_named(self.gate)
         if len(self.wires) != spec.n_wires or len(self.angles) != spec.n_angles:
@@ -71,6 +91,15 @@ class Operation:
                 wanted=f"{spec.n_wires} wires and {spec.n_angles} angles",
                 got=f"{len(self.wires)} wires and {len(self.angles)} angles",
             )
+        for angle in self.angles:
+            if not isinstance(angle, Feature | Parameter | float | int) or (
+                isinstance(angle, float) and not math.isfinite(angle)
+            ):
+                raise InvalidArgument(
+                    f"angle of {self.gate}",
+                    wanted="a Feature, a Parameter or a finite float",
+                    got=repr(angle),
+                )
 
     @property
     def uses_features(self) -> bool:
@@ -235,6 +264,16 @@ def _label(angle: Angle) -> str:
         name = f"t{angle.index}"
         return name if angle.scale == 1 else f"{angle.scale:.3g}*{name}"
     return f"{angle:.3g}"
+
+
+def _check_state(operation: Operation) -> None:
+    most = 2 ** len(operation.wires)
+    if operation.angles or not 1 <= len(operation.features) <= most:
+        raise InvalidArgument(
+            "operation STATE",
+            wanted=f"no angles and 1 to {most} features for {len(operation.wires)} wires",
+            got=f"{len(operation.angles)} angles and {len(operation.features)} features",
+        )
 
 
 def _check_unitary(operation: Operation) -> None:

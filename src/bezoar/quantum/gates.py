@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bezoar.contracts.errors import UnknownName
 
-ComplexArray = npt.NDArray[np.complex128]
+# numpy types the results of kron and einsum too loosely for a narrower name to hold.
+ComplexArray = npt.NDArray[Any]
 
 UNITARY = "UNITARY"
 STATE_PREPARATION = "STATE"

@@ -137,10 +137,10 @@ class ThermalRelaxation:
 
     def __post_init__(self) -> None:
         _fraction("excited", self.excited)
-        if not (self.t1 > 0 and self.t2 > 0 and self.duration >= 0):
+        if not (self.t1 > 0 and self.t2 > 0 and 0 <= self.duration < math.inf):
             raise InvalidArgument(
                 "t1, t2, duration",
-                wanted="positive times and a duration of 0 or more",
+                wanted="positive times and a finite duration of 0 or more",
                 got=(self.t1, self.t2, self.duration),
             )
         if self.t2 > 2 * self.t1 * (1 + 1e-12):

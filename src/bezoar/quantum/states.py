@@ -75,5 +75,5 @@ class EncodedStates:
         one = np.ones((len(bloch), 1), dtype=bloch.dtype)
         for wire in range(self.n_qubits):
             qubit = np.concatenate([one, bloch[:, wire]], axis=1)
-            vectors = (vectors[:, :, None] * qubit[:, None, :]).reshape(len(bloch), -1)
+            vectors = (vectors[:, :, None] * qubit[:, None, :]).reshape(len(bloch), 4 ** (wire + 1))
         return vectors

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -9,7 +12,7 @@ import torch
 from bezoar.contracts.errors import InvalidArgument, InvalidData
 from bezoar.contracts.progress import Progress, silent
 from bezoar.quantum.circuit import Circuit
-from bezoar.quantum.engines.layout import Layout, lay_out, plan_route
+from bezoar.quantum.engines.layout import ROWS, Layout, lay_out, plan_route
 from bezoar.quantum.engines.lowering import channel_transfer, lower
 from bezoar.quantum.engines.machine import Machine
 from bezoar.quantum.gates import PAULIS, STATE_PREPARATION
@@ -54,8 +57,10 @@ def encode(
         [1.0, -1.0]
     """
     x = check_features(circuit, features)
-    active = noise is not None and noise.on_encoding and noise.is_active()
-    if circuit.is_product:
+    if noise is not None and not noise.on_encoding:
+        noise = None
+    active = noise is not None and noise.is_active()
+    if circuit.is_product and not starts_with_state(circuit):
         bloch = _in_chunks(_bloch_vectors, circuit, x, noise, 16 * circuit.n_qubits, progress)
         return EncodedStates(
             n_qubits=circuit.n_qubits, bloch=bloch.astype(dtype, copy=False), pure=not active
@@ -79,9 +84,12 @@ def check_features(circuit: Circuit, features: npt.ArrayLike) -> Floats:
 
     Raises:
         InvalidArgument: wrong shape, too few columns.
-        InvalidData: NaN or infinity.
+        InvalidData: NaN, infinity or text.
     """
-    x = np.asarray(features, dtype=np.float64)
+    try:
+        x = np.asarray(features, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidData("features", wanted="a matrix of numbers", got=str(error)) from error
     if x.ndim != 2 or x.shape[1] < circuit.n_features:
         raise InvalidArgument(
             "features",
@@ -100,43 +108,55 @@ def amplitudes(circuit: Circuit, x: Floats) -> Floats:
         InvalidData: a sample of norm zero.
     """
     operation = circuit.operations[0]
-    if operation.wires != tuple(range(circuit.n_qubits)):
-        raise InvalidArgument("STATE", wanted="all wires in order", got=operation.wires)
     psi = np.zeros((len(x), 2**circuit.n_qubits))
     psi[:, : len(operation.features)] = x[:, list(operation.features)]
-    norms = np.linalg.norm(psi, axis=1, keepdims=True)
-    if len(x) and not norms.min() > 0:
+    largest = np.abs(psi).max(axis=1, keepdims=True)
+    if len(x) and not largest.min() > 0:
         raise InvalidData(
             "features",
             wanted="a non-zero vector in every sample (amplitudes are normalised)",
-            got=f"sample {int(norms.argmin())} is all zeros",
+            got=f"sample {int(largest.argmin())} is all zeros",
         )
-    return psi / norms
+    psi /= largest  # squares of very large or small numbers would leave the range of floats
+    return psi / np.linalg.norm(psi, axis=1, keepdims=True)
 
 
 def starts_with_state(circuit: Circuit) -> bool:
     """Whether amplitudes are loaded first; elsewhere ``STATE`` is refused.
 
     Raises:
-        InvalidArgument: ``STATE`` is not the first operation.
+        InvalidArgument: ``STATE`` is not the first operation, or not on all wires in order.
     """
     places = [i for i, op in enumerate(circuit.operations) if op.gate == STATE_PREPARATION]
-    if places not in ([], [0]):
+    if not places:
+        return False
+    if places != [0]:
         raise InvalidArgument("STATE", wanted="the first operation alone", got=f"places {places}")
-    return bool(places)
+    wires = circuit.operations[0].wires
+    if wires != tuple(range(circuit.n_qubits)):
+        raise InvalidArgument("STATE", wanted="all wires in order", got=wires)
+    return True
 
 
-def _in_chunks(run, circuit, x, noise, numbers, progress):  # noqa: ANN001, ANN202
+def _in_chunks(
+    run: Callable[[Circuit, Floats, NoiseModel | None], Floats],
+    circuit: Circuit,
+    x: Floats,
+    noise: NoiseModel | None,
+    numbers: int,
+    progress: Progress,
+) -> Floats:
+    """`run` on as many samples at a time as fit the memory, at `numbers` numbers each."""
     step = max(1, _CHUNK_BYTES // (8 * numbers))
     parts = []
     for start in range(0, len(x), step):
         parts.append(run(circuit, x[start : start + step], noise))
         progress("encode", min(start + step, len(x)), len(x))
-    return np.concatenate(parts) if parts else run(circuit, x, noise)
+    # No samples: the shape of one, without it (torch does not reshape nothing).
+    return np.concatenate(parts) if parts else run(circuit, np.ones((1, x.shape[1])), noise)[:0]
 
 
 def _bloch_vectors(circuit: Circuit, x: Floats, noise: NoiseModel | None) -> Floats:
-    starts_with_state(circuit)
     layout = lay_out(lower(circuit, noise, "transfer"), circuit.n_qubits, "transfer", states=False)
     machine = _state_machine(layout)
     built = machine.build(_feature_angles(machine, x), len(x))
@@ -162,8 +182,9 @@ def _pauli_vectors(circuit: Circuit, x: Floats, noise: NoiseModel | None) -> Flo
     machine = _state_machine(layout)
     built = machine.build(_feature_angles(machine, x), len(x))
     route = plan_route(layout.slots, start, backwards=False)
-    states = machine.sweep(built, route, rows, None)[:, 0]
-    order = list(route.end)
+    states = machine.sweep(built, route, rows, None)
+    # One row per sample, so its axis has length one and can be left out.
+    order = [axis for axis in route.end if axis != ROWS]
     for wire in sorted(set(range(n)) - set(order)):
         states = (states[:, :, None] * machine.vacuum).reshape(len(x), -1)
         order.append(wire)
@@ -185,7 +206,7 @@ def pauli_from_amplitudes(psi: npt.NDArray, n: int, channel: Floats) -> Floats:
     one = np.stack([PAULIS[p].T.reshape(4) for p in "IXYZ"])
     one = channel @ one  # (Pauli, row bit * 2 + column bit)
     rho = psi.reshape(len(psi), -1, 1) * psi.conj().reshape(len(psi), 1, -1)
-    vectors = rho.reshape(len(psi), 1, 2**n, 2**n)
+    vectors: npt.NDArray[Any] = rho.reshape(len(psi), 1, 2**n, 2**n)
     for _ in range(n):
         half = vectors.shape[2] // 2
         split = vectors.reshape(len(psi), -1, 2, half, 2, half)

@@ -104,7 +104,9 @@ class ParameterShift:
     ) -> tuple[Tensor, Pullback]:
         """One execution, then one for each shift of each parameter."""
         out = run(theta, index, rngs)
-        rules = shift_rules(run.program.circuit)
+        noise = run.program.noise
+        turn = 1.0 if noise is None else noise.turn(encoding=False)
+        rules = shift_rules(run.program.circuit, turn)
 
         def pull(grad: Tensor) -> Tensor:
             moved, weights = [], []
@@ -114,6 +116,8 @@ class ParameterShift:
                     row[:, which] += shift
                     moved.append(row)
                     weights.append((which, weight))
+            if not moved:
+                return torch.zeros_like(theta)
             repeated = index.repeat(len(moved), 1)
             values = run(torch.cat(moved), repeated, rngs).reshape(len(moved), *grad.shape)
             slopes = (values * grad).sum((2, 3))
@@ -184,9 +188,8 @@ class SPSA:
     ) -> Tensor:
         signs = self._signs(theta, rngs, ())
         moved = torch.cat([theta + self.step * signs, theta - self.step * signs])
-        values = run(
-            moved.reshape(-1, theta.shape[1]), index.repeat(2 * self.directions, 1), rngs
-        ).reshape(2, self.directions, *grad.shape)
+        values = run(moved.flatten(0, 1), index.repeat(2 * self.directions, 1), rngs)
+        values = values.reshape(2, self.directions, *grad.shape)
         slopes = ((values[0] - values[1]) * grad).sum((2, 3)) / (2 * self.step)
         return (slopes[:, :, None] * signs).mean(0)
 
@@ -203,7 +206,7 @@ class SPSA:
         base = theta[None, :, None, :]
         moved = torch.stack([base + self.step * signs, base - self.step * signs])
         # Sample slowest, so that row % T still names the training whose stream is drawn from.
-        rows = moved.transpose(2, 3).reshape(-1, theta.shape[1])
+        rows = moved.transpose(2, 3).flatten(0, 3)
         each = index.t().reshape(-1, 1).repeat(2 * self.directions, 1)
         values = run(rows, each, rngs).reshape(2, self.directions, batch, len(theta), -1)
         difference = (values[0] - values[1]).transpose(1, 2)
@@ -251,11 +254,15 @@ def signal_to_noise(
     return float(exact.norm()) / noise if noise else float("inf")
 
 
-def shift_rules(circuit: Circuit) -> list[list[tuple[float, float]]]:
+def shift_rules(circuit: Circuit, turn: float = 1.0) -> list[list[tuple[float, float]]]:
     """For each parameter, ``(weight, shift)`` pairs with ``dE/dt = sum weight * E(t + shift)``.
 
+    Args:
+        circuit: what is differentiated.
+        turn: the factor by which over-rotation multiplies every trained angle.
+
     Raises:
-        InvalidArgument: a parameter appears in two gates, or in a gate of several angles.
+        InvalidArgument: a parameter appears twice.
     """
     rules: dict[int, list[tuple[float, float]]] = {}
     for operation in circuit.operations:
@@ -270,12 +277,14 @@ def shift_rules(circuit: Circuit) -> list[list[tuple[float, float]]]:
                     got=f"parameter {angle.index} in two",
                     mend="use gradient exact or spsa",
                 )
-            rules[angle.index] = _rule(len(frequencies), frequencies[0] * angle.scale)
+            rules[angle.index] = _rule(len(frequencies), frequencies[0] * angle.scale * turn)
     return [rules.get(i, []) for i in range(circuit.n_parameters)]
 
 
 def _rule(n_frequencies: int, lowest: float) -> list[tuple[float, float]]:
     """Equidistant frequencies ``lowest * 1 .. n``; arXiv 2107.12390, equation 24."""
+    if not lowest:
+        return []
     rule = []
     for mu in range(1, 2 * n_frequencies + 1):
         shift = (2 * mu - 1) * np.pi / (2 * n_frequencies)

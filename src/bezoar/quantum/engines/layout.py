@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bezoar.quantum.circuit import Operation
 from bezoar.quantum.engines.lowering import Primitive, Representation, Source, Trig, identity
 
 # More functions than this per merged run cost more than multiplying two matrices.
@@ -167,55 +168,103 @@ def _fold_constant(primitive: Primitive, matrix: np.ndarray, which: int) -> Prim
     return replace(primitive, basis=primitive.basis @ np.kron(*pair))
 
 
+# Stands for the rows of a sweep in an order of axes, where the other entries are wires.
+ROWS = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One slot in a sweep.
 
     Attributes:
         slot: index into the layout's slots.
-        permutation: how to permute ``(rows, axis, axis, ...)`` so that the slot's wires which are
-            in play come last, in the slot's order; None when they are there already.
+        before: the order of axes that the step finds, if it must permute them.
+        permutation: from that order to one where the slot's wires in play stand together at one
+            end, in the slot's order; None when they do already.
+        front: whether that is the slow end.
         active: for each of the slot's wires, whether it is in play before the step.
     """
 
     slot: int
+    before: tuple[int, ...]
     permutation: tuple[int, ...] | None
+    front: bool
     active: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The steps of a sweep and the order of wires in what comes out."""
+    """The steps of a sweep, and the order of axes of what goes in and what comes out.
+
+    Orders hold wires and once `ROWS`.
+    """
 
     steps: tuple[Step, ...]
     start: tuple[int, ...]
     end: tuple[int, ...]
 
+    @property
+    def n_wires(self) -> int:
+        """Wires in play at the end."""
+        return len(self.end) - 1
 
-def plan_route(slots: Sequence[Slot], start: Sequence[int], *, backwards: bool) -> Route:
-    """How a sweep that starts with `start` in play meets the slots.
+
+def plan_route(
+    slots: Sequence[Slot], start: Sequence[int], *, backwards: bool, free_start: bool = False
+) -> Route:
+    """How a sweep that starts with the wires `start` in play meets the slots.
 
     Wires come into play as slots connect them. Backwards (Heisenberg), a slot that touches no wire
-    in play does nothing to an observable and is left out: this is the light cone.
+    in play does nothing to an observable and is left out: this is the light cone. Axes are moved
+    so that the slot at hand finds its wires at one end and, where it can be, the slot after it
+    finds its own at the other: moving them costs as much as multiplying.
+
+    Args:
+        slots: in time order.
+        start: wires in play.
+        backwards: from the last slot to the first.
+        free_start: whether what goes in can be made in any order of axes.
     """
-    order = list(start)
+    indices = list(range(len(slots) - 1, -1, -1) if backwards else range(len(slots)))
+    order = [ROWS, *start]
+    begin = tuple(order)
     steps: list[Step] = []
-    indices = range(len(slots) - 1, -1, -1) if backwards else range(len(slots))
-    for index in indices:
+    for place, index in enumerate(indices):
         wires = slots[index].wires
-        active = tuple(w in order for w in wires)
-        if backwards and not any(active):
-            continue
         inner = [w for w in wires if w in order]
-        wanted = [w for w in order if w not in inner] + inner
-        permutation = (0, *(1 + order.index(w) for w in wanted))
+        if backwards and not inner:
+            continue
+        following = slots[indices[place + 1]].wires if place + 1 < len(indices) else ()
+        front, wanted = _arranged(order, inner, following)
+        permutation = tuple(order.index(axis) for axis in wanted)
+        if free_start and not steps:
+            begin, order = tuple(wanted), wanted
+            permutation = tuple(range(len(wanted)))
         moved = permutation != tuple(range(len(permutation)))
-        steps.append(Step(index, permutation if moved else None, active))
-        order = [w for w in order if w not in inner] + list(wires)
-    return Route(tuple(steps), tuple(start), tuple(order))
+        active = tuple(w in order for w in wires)
+        steps.append(Step(index, tuple(order), permutation if moved else None, front, active))
+        rest = [axis for axis in wanted if axis not in inner]
+        order = [*wires, *rest] if front else [*rest, *wires]
+    return Route(tuple(steps), begin, tuple(order))
 
 
-def light_cone(slots: Sequence[Slot], wires: Sequence[int]) -> frozenset[int]:
+def _arranged(
+    order: list[int], inner: list[int], following: Sequence[int]
+) -> tuple[bool, list[int]]:
+    """Whether the wires `inner` go to the front, and the order of axes that has them there."""
+    k = len(inner)
+    if order[:k] == inner:
+        return True, order
+    if order[len(order) - k :] == inner:
+        return False, order
+    rest = [axis for axis in order if axis not in inner]
+    if following and all(w in rest for w in following):
+        between = [axis for axis in rest if axis not in following]
+        return True, [*inner, *between, *following]
+    return False, [*rest, *inner]
+
+
+def light_cone(slots: Sequence[Slot | Operation], wires: Sequence[int]) -> frozenset[int]:
     """The wires that can reach an observable on `wires`."""
     cone = set(wires)
     for slot in reversed(slots):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache, reduce
+from functools import cache, reduce
 from typing import Literal
 
 import numpy as np
@@ -181,7 +181,7 @@ def _turned(
     return Primitive(wires, tail @ basis[used], (tuple(functions[k] for k in used),))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _polynomial(name: str, representation: Representation) -> np.ndarray:
     gate = gate_named(name)
     samples = np.stack([_represent(gate.matrix(a), representation) for a in _POINTS])

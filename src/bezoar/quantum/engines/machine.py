@@ -1,4 +1,4 @@
-"""Builds a layout's matrices for many trainings at once, and sweeps them over states or observables.
+"""A layout's matrices for many trainings at once, and their sweep over states or observables.
 
 Axis names: T trainings, n matrices of a group, K functions, D matrix side, R rows of a sweep.
 Gradients are written out: the work is a few dozen small tensor operations, where the bookkeeping of
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bezoar.quantum.engines.layout import Group, Layout, Ref, Route, Slot, Step
+from bezoar.quantum.engines.layout import ROWS, Group, Layout, Ref, Route, Slot, Step
 
 
 @dataclass(slots=True, eq=False)
@@ -162,11 +162,12 @@ class Machine:
         """
         d_groups: list[list[Tensor | None]] = [[None] * len(b) for b in self._basis]
         for absorption, saved in zip(self._absorptions, built.absorbing, strict=True):
-            grads = [d_slots[slot] for slot in absorption.slots]
+            slots = [(slot, d_slots[slot]) for slot in absorption.slots]
+            grads = [grad for _, grad in slots]
             if all(g is None for g in grads):
                 continue
             total = torch.stack(
-                [torch.zeros_like(built.slots[0]) if g is None else g for g in grads]
+                [torch.zeros_like(built.slots[i]) if g is None else g for i, g in slots]
                 if any(g is None for g in grads)
                 else [g for g in grads if g is not None]
             )
@@ -181,28 +182,37 @@ class Machine:
         return self._angles_backward(built, d_groups, _summed(shares, built.ones))
 
     def sweep(self, built: Built, route: Route, rows: Tensor, keep: list[Tensor] | None) -> Tensor:
-        """Carries ``rows (T, R, side**start)`` through the route; ``(T, R, side**end)``.
+        """Carries ``rows`` through the route.
 
         Args:
             built: the matrices.
             route: from `plan_route`.
-            rows: observables or states on the wires ``route.start``.
+            rows: observables or states ``(T, ...)``, the other axes those of ``route.start``, flat
+                or not: R for the rows, one of `side` for each wire.
             keep: receives what `sweep_backward` needs, or None when no gradient is wanted.
+
+        Returns:
+            ``(T, R * side**wires)``, axes in the order of ``route.end``.
         """
-        n_trainings, n_rows = rows.shape[:2]
-        n_axes = len(route.start)
+        n_trainings = rows.shape[0]
         x = rows
+        n_rows = rows.numel() // (n_trainings * self.side ** (len(route.start) - 1) or 1)
         for step in route.steps:
             if step.permutation is not None:
-                x = x.reshape(n_trainings, n_rows, *(self.side,) * n_axes)
-                x = x.permute(0, *(1 + axis for axis in step.permutation))
-            n_active = sum(step.active)
-            x = x.reshape(n_trainings, -1, self.side**n_active)
+                shape = [n_rows if axis == ROWS else self.side for axis in step.before]
+                x = x.reshape(n_trainings, *shape)
+                x = x.permute(0, *[1 + axis for axis in step.permutation])
+            matrix = self._active_rows(built.slots[step.slot], step)
+            if step.front:
+                x = x.reshape(n_trainings, matrix.shape[1], -1)
+                out = torch.bmm(matrix.transpose(1, 2), x)
+            else:
+                x = x.reshape(n_trainings, -1, matrix.shape[1])
+                out = torch.bmm(x, matrix)
             if keep is not None:
                 keep.append(x)
-            x = torch.bmm(x, self._active_rows(built.slots[step.slot], step))
-            n_axes += len(step.active) - n_active
-        return x.reshape(n_trainings, n_rows, -1)
+            x = out
+        return x.reshape(n_trainings, -1)
 
     def sweep_backward(
         self,
@@ -212,22 +222,32 @@ class Machine:
         grad: Tensor,
         d_slots: list[Tensor | None],
     ) -> Tensor:
-        """Adds each slot's gradient to `d_slots`; returns that of the rows it started from."""
-        n_trainings, n_rows = grad.shape[:2]
-        n_axes = len(route.end)
+        """Adds each slot's gradient to `d_slots`; returns that of the rows it started from.
+
+        Args:
+            built, route: as in `sweep`.
+            kept: what `sweep` kept.
+            grad: ``(T, ...)``, axes in the order of ``route.end``.
+            d_slots: of each slot, None for zero; changed in place.
+        """
+        n_trainings = grad.shape[0]
+        n_rows = grad.numel() // (n_trainings * self.side**route.n_wires or 1)
         for step, x in zip(reversed(route.steps), reversed(kept), strict=True):
-            slot = built.slots[step.slot]
-            grad = grad.reshape(n_trainings, -1, slot.shape[-1])
-            matrix = self._active_rows(slot, step)
-            d_matrix = torch.bmm(x.transpose(1, 2).conj(), grad)
-            self._add_rows(d_slots, step, d_matrix, slot)
-            grad = torch.bmm(grad, matrix.transpose(1, 2).conj())
-            n_axes -= len(step.active) - sum(step.active)
+            matrix = self._active_rows(built.slots[step.slot], step)
+            if step.front:
+                grad = grad.reshape(n_trainings, matrix.shape[2], -1)
+                d_matrix = torch.bmm(x.conj(), grad.transpose(1, 2))
+                grad = torch.bmm(matrix.conj(), grad)
+            else:
+                grad = grad.reshape(n_trainings, -1, matrix.shape[2])
+                d_matrix = torch.bmm(x.transpose(1, 2).conj(), grad)
+                grad = torch.bmm(grad, matrix.transpose(1, 2).conj())
+            self._add_rows(d_slots, step, d_matrix, built.slots[step.slot])
             if step.permutation is not None:
-                grad = grad.reshape(n_trainings, n_rows, *(self.side,) * n_axes)
-                inverse = np.argsort(step.permutation)
-                grad = grad.permute(0, *(1 + int(axis) for axis in inverse))
-        return grad.reshape(n_trainings, n_rows, -1)
+                shape = [n_rows if step.before[a] == ROWS else self.side for a in step.permutation]
+                back = sorted(range(len(shape)), key=step.permutation.__getitem__)
+                grad = grad.reshape(n_trainings, *shape).permute(0, *[1 + axis for axis in back])
+        return grad.reshape(n_trainings, -1)
 
     def _active_rows(self, slot: Tensor, step: Step) -> Tensor:
         """The slot as ``(T, side**active, D)``, wires not in play set to the vacuum."""
@@ -241,7 +261,7 @@ class Machine:
                 rows = (
                     rows.select(1 + wire, 0)
                     if self.backwards
-                    else torch.tensordot(rows, self.vacuum, dims=([1 + wire], [0]))
+                    else rows.movedim(1 + wire, -1) @ self.vacuum
                 )
         return rows.reshape(len(slot), -1, slot.shape[-1])
 

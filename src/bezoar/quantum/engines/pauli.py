@@ -7,6 +7,7 @@ product. All tensors carry a leading axis T of trainings.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from torch import Tensor
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.quantum.circuit import Circuit
 from bezoar.quantum.engines.encoder import check_features
-from bezoar.quantum.engines.layout import Layout, Route, lay_out, light_cone, plan_route
+from bezoar.quantum.engines.layout import ROWS, Layout, Route, lay_out, light_cone, plan_route
 from bezoar.quantum.engines.lowering import lower, readout_transfer
 from bezoar.quantum.engines.machine import Built, Machine, Share, take
 from bezoar.quantum.noise import NoiseModel
@@ -32,10 +33,10 @@ _LETTERS = "IXYZ"
 
 
 class Halves(NamedTuple):
-    """States on some wires as ``left[i] * right[j]``; `left` is None when `right` is everything.
+    """States as ``left[i] * right[j]``, the two parts of an order of wires.
 
     A product state is never multiplied out: contracting half by half costs the same arithmetic and
-    reads the square root of the numbers.
+    reads the square root of the numbers. Where there is but one part, `left` is None.
     """
 
     left: Tensor | None
@@ -64,16 +65,18 @@ class PauliStates:
     def __len__(self) -> int:
         return len(self.qubits)
 
-    def on(self, wires: tuple[int, ...]) -> Halves:
-        """The reduced states on `wires`, axes in their order."""
-        if wires not in self._cache:
-            self._cache[wires] = self._reduced(wires)
-        return self._cache[wires]
+    def on(self, order: tuple[int, ...]) -> Halves:
+        """The reduced states on the wires of `order`, parted where its rows stand or halfway."""
+        if order not in self._cache:
+            self._cache[order] = self._reduced(order)
+        return self._cache[order]
 
-    def _reduced(self, wires: tuple[int, ...]) -> Halves:
+    def _reduced(self, order: tuple[int, ...]) -> Halves:
+        wires = tuple(axis for axis in order if axis != ROWS)
         if self._states.pauli is None:
-            middle = len(wires) // 2
-            return Halves(self._product(wires[:middle]), self._product(wires[middle:]))
+            middle = order.index(ROWS) or len(wires) // 2
+            left = self._product(wires[:middle]) if middle else None
+            return Halves(left, self._product(wires[middle:]))
         n = self._states.n_qubits
         vectors = self._states.pauli.reshape(-1, *(4,) * n)
         rest = [w for w in range(n) if w not in wires]
@@ -81,9 +84,7 @@ class PauliStates:
         dense = vectors.reshape(len(self), 4 ** len(rest), -1)[:, 0]
         return Halves(None, self._tensor(dense))
 
-    def _product(self, wires: tuple[int, ...]) -> Tensor | None:
-        if not wires:
-            return None
+    def _product(self, wires: tuple[int, ...]) -> Tensor:
         vectors = self.qubits[:, wires[0]]
         for wire in wires[1:]:
             vectors = (vectors[:, :, None] * self.qubits[:, None, wire]).reshape(len(self), -1)
@@ -99,18 +100,18 @@ class _Bundle:
 
     Attributes:
         columns: where they stand among the plan's observables.
-        route: of the sweep, ``route.start`` being the wires that they measure.
+        route: of the sweep, which starts on the wires that they measure.
         letters: for each wire of the start, ``(observable,)`` index into the letter rows, the
             number of rows standing for I.
-        single: for observables of one letter each, their letter rows ``(observable,)`` and where
-            the four numbers of each go in a row of ``observable * 4**start``; None when one has
-            more letters.
+        single: for observables of one letter each, their letter rows ``(observable,)``, None for
+            all in order, and where the four numbers of each go in what the sweep starts from;
+            None when one has more letters.
     """
 
     columns: tuple[int, ...]
     route: Route
     letters: tuple[Tensor, ...]
-    single: tuple[Tensor, Tensor] | None
+    single: tuple[Tensor | None, Tensor] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -176,6 +177,7 @@ class PauliProgram:
         used = {_LETTERS.index(letter) for string in self.observables for letter in string} - {0}
         # A slice, because picking a list of rows costs more than computing a few more of them.
         self._letters = slice(min(used, default=3), max(used, default=3) + 1)
+        self._n_rows = circuit.n_qubits * (self._letters.stop - self._letters.start)
         self._last, self._levels = self._wire_runs(self._layout)
         self._simple, self._simple_wires, self._simple_rows = self._product_part()
         self._bundles = self._bundle()
@@ -226,7 +228,7 @@ class PauliProgram:
             batch = states.on(bundle.route.end).batch(index)
             if kept is not None:
                 tape.swept.append(_Swept(partial, kept, batch))
-            parts.append(_expect(swept, batch))
+            parts.append(_expect(swept, batch, bundle))
         out = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
         out = out if self._order is None else out.index_select(2, self._order)
         return out, tape if keep else None
@@ -238,7 +240,7 @@ class PauliProgram:
         d_slots: list[Tensor | None] = [None] * len(built.slots)
         for bundle, swept in zip(self._bundles, tape.swept, strict=True):
             part = self._columns(grad, bundle.columns)
-            d_swept = _expect_backward(part, swept.batch)
+            d_swept = _expect_backward(part, swept.batch, bundle)
             d_observables = self._machine.sweep_backward(
                 built, bundle.route, swept.kept, d_swept, d_slots
             )
@@ -279,8 +281,8 @@ class PauliProgram:
         if self._noisy_readout:
             d_last = self._readout[self._letters].t() @ d_rows
         else:
-            d_last = d_rows.new_zeros((*d_rows.shape[:2], 4, 4))
-            d_last[:, :, self._letters] = d_rows
+            above, below = self._letters.start, 4 - self._letters.stop
+            d_last = torch.nn.functional.pad(d_rows, (0, 0, above, below))
         return [*out, (self._last, d_last)]
 
     def _sum_rows(self, shares: list[Share], rows: Tensor) -> Tensor:
@@ -322,11 +324,10 @@ class PauliProgram:
                 simple.append(column)
                 wires.append(support[0])
                 rows.append(self._letter_position(string, support[0]))
-        n_rows = self._layout.n_wires * (self._letters.stop - self._letters.start)
         return (
             tuple(simple),
             _index_or_none(wires, self._layout.n_wires, self.device),
-            _index_or_none(rows, n_rows, self.device),
+            _index_or_none(rows, self._n_rows, self.device),
         )
 
     def _simple_forward(self, rows: Tensor, qubits: Tensor) -> Tensor:
@@ -366,42 +367,43 @@ class PauliProgram:
                 got=f"{len(cone)} entangled qubits with noise",
                 mend="use fewer qubits, or no noise (state vector)",
             )
-        route = plan_route(self._layout.slots, start, backwards=True)
-        n_rows = self._layout.n_wires * (self._letters.stop - self._letters.start)
+        simple = all(len(_support(s)) == 1 for s in strings)
+        route = plan_route(self._layout.slots, start, backwards=True, free_start=simple)
         letters = [
-            [n_rows if s[w] == "I" else self._letter_position(s, w) for s in strings] for w in start
+            [self._n_rows if s[w] == "I" else self._letter_position(s, w) for s in strings]
+            for w in start
         ]
         return _Bundle(
             tuple(columns),
             route,
             tuple(torch.as_tensor(of_wire, device=self.device) for of_wire in letters),
-            self._single_letters(strings, start),
+            self._single_letters(strings, route.start) if simple else None,
         )
 
-    def _single_letters(self, strings: list[str], start: list[int]) -> tuple[Tensor, Tensor] | None:
-        if any(len(_support(s)) != 1 for s in strings):
-            return None
+    def _single_letters(
+        self, strings: list[str], order: tuple[int, ...]
+    ) -> tuple[Tensor | None, Tensor]:
+        """Which letter row each observable is, and where its numbers go among axes in `order`."""
+        sizes = [len(strings) if axis == ROWS else 4 for axis in order]
+        strides = {axis: math.prod(sizes[i + 1 :]) for i, axis in enumerate(order)}
         rows, places = [], []
         for row, string in enumerate(strings):
             (wire,) = _support(string)
             rows.append(self._letter_position(string, wire))
-            stride = 4 ** (len(start) - 1 - start.index(wire))
-            places += [row * 4 ** len(start) + stride * i for i in range(4)]
-        return torch.as_tensor(rows, device=self.device), torch.as_tensor(
-            places, device=self.device
-        )
+            places += [row * strides[ROWS] + letter * strides[wire] for letter in range(4)]
+        which = _index_or_none(rows, self._n_rows, self.device)
+        return which, torch.as_tensor(places, device=self.device)
 
     def _bundle_rows(self, bundle: _Bundle, rows: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The observables on the wires that they measure, ``(T, observable, 4**start)``."""
+        """The observables on the wires that they measure, axes as the route starts."""
         n_trainings = rows.shape[1]
         n_observables = len(bundle.columns)
         flat = _flat_rows(rows)
         if bundle.single is not None:
             which, places = bundle.single
-            values = flat.index_select(0, which).transpose(0, 1).reshape(n_trainings, -1)
+            values = take(flat, which).transpose(0, 1).reshape(n_trainings, -1)
             width = n_observables * 4 ** len(bundle.letters)
-            out = rows.new_zeros((n_trainings, width)).index_copy_(1, places, values)
-            return out.reshape(n_trainings, n_observables, -1), []
+            return rows.new_zeros((n_trainings, width)).index_copy_(1, places, values), []
         partial = []
         out = rows.new_ones((n_trainings, n_observables, 1))
         for letters in bundle.letters:
@@ -413,10 +415,10 @@ class PauliProgram:
     def _bundle_rows_backward(
         self, bundle: _Bundle, partial: list[Tensor], rows: Tensor, grad: Tensor
     ) -> list[Share]:
-        n_trainings, n_observables = grad.shape[:2]
+        n_trainings, n_observables = grad.shape[0], len(bundle.columns)
         if bundle.single is not None:
             which, places = bundle.single
-            values = grad.reshape(n_trainings, -1).index_select(1, places)
+            values = grad.index_select(1, places)
             return [(which, values.reshape(n_trainings, n_observables, 4).transpose(0, 1))]
         shares: list[Share] = []
         flat = _flat_rows(rows)
@@ -436,7 +438,7 @@ class PauliProgram:
 class ReuploadProgram(PauliProgram):
     """The batched fallback for circuits whose training acts before the data is fully in."""
 
-    def prepare(self, states: EncodedStates) -> PauliStates:
+    def prepare(self, states: EncodedStates) -> PauliStates:  # noqa: ARG002
         """Not for these circuits.
 
         Raises:
@@ -518,10 +520,14 @@ def _batch(states: Tensor, index: Tensor | None) -> Tensor:
     return states.index_select(0, index.reshape(-1)).reshape(shape)
 
 
-def _expect(observables: Tensor, batch: Halves) -> Tensor:
-    """``(T, B, observable)`` from ``(T, observable, 4**wires)``."""
-    n_trainings, n_observables = observables.shape[:2]
+def _expect(observables: Tensor, batch: Halves, bundle: _Bundle) -> Tensor:
+    """``(T, B, observable)`` from observables ``(T, ...)`` with axes as the route ends."""
+    n_trainings, n_observables = observables.shape[0], len(bundle.columns)
     left, right = batch
+    slow = 4 ** bundle.route.end.index(ROWS)
+    if left is None and slow > 1:
+        observables = observables.reshape(n_trainings, slow, n_observables, -1).transpose(1, 2)
+        slow = 1
     rows = observables.reshape(n_trainings, -1, right.shape[-1])
     if right.ndim == 3:
         out = torch.bmm(right, rows.transpose(1, 2))
@@ -530,17 +536,23 @@ def _expect(observables: Tensor, batch: Halves) -> Tensor:
         out = out.reshape(len(right), n_trainings, -1).transpose(0, 1)
     if left is None:
         return out
+    if slow > 1:
+        shaped = out.reshape(*out.shape[:2], slow, n_observables)
+        return (shaped * left[..., None]).sum(2)
     shaped = out.reshape(*out.shape[:2], n_observables, -1)
-    return (shaped * left[..., None, :]).sum(-1)
+    return (shaped * left[..., None, :]).sum(3)
 
 
-def _expect_backward(grad: Tensor, batch: Halves) -> Tensor:
+def _expect_backward(grad: Tensor, batch: Halves, bundle: _Bundle) -> Tensor:
     n_trainings, n_samples, n_observables = grad.shape
     left, right = batch
+    slow = 4 ** bundle.route.end.index(ROWS)
     if left is not None:
-        grad = (grad[..., None] * left[..., None, :]).reshape(n_trainings, n_samples, -1)
-    if right.ndim == 3:
-        out = torch.bmm(grad.transpose(1, 2), right)
-    else:
-        out = grad.transpose(1, 2) @ right
-    return out.reshape(n_trainings, n_observables, -1)
+        both = (
+            left[..., None] * grad[:, :, None] if slow > 1 else grad[..., None] * left[..., None, :]
+        )
+        grad = both.reshape(n_trainings, n_samples, -1)
+    out = torch.bmm(grad.transpose(1, 2), right) if right.ndim == 3 else grad.mT @ right
+    if left is None and slow > 1:
+        out = out.reshape(n_trainings, n_observables, slow, -1).transpose(1, 2)
+    return out.reshape(n_trainings, -1)

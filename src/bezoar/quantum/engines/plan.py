@@ -13,7 +13,8 @@ from torch import Tensor
 
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.quantum.circuit import Circuit
-from bezoar.quantum.engines.encoder import encode
+from bezoar.quantum.engines.encoder import encode, starts_with_state
+from bezoar.quantum.engines.layout import light_cone
 from bezoar.quantum.engines.pauli import PauliProgram, ReuploadProgram
 from bezoar.quantum.engines.reference import pauli_z_each
 from bezoar.quantum.engines.statevector import StateVectorProgram
@@ -73,7 +74,7 @@ class Program:
     @property
     def n_parameters(self) -> int:
         """P."""
-        return self.circuit.n_parameters
+        return self._runner.n_parameters
 
     def encode(self, features: npt.ArrayLike) -> Inputs:
         """Samples ``(sample, feature)`` ready for this program; done once per data set.
@@ -115,13 +116,22 @@ class Program:
             inputs: from `encode`.
             index: ``(T, B)``, which samples each training looks at; None for all samples.
             keep: whether `backward` will follow.
+
+        Raises:
+            InvalidArgument: theta has another shape.
         """
+        self._check_theta(theta)
+        batch = len(inputs) if index is None else index.shape[1]
+        if not len(theta) * batch:
+            return theta.new_zeros((len(theta), batch, len(self.observables))), None
         if isinstance(self._runner, ReuploadProgram):
             return self._runner.forward_features(theta, inputs.states, index, keep=keep)
         return self._runner.forward(theta, inputs.states, index, keep=keep)
 
     def backward(self, tape: Any, grad: Tensor) -> Tensor:
         """Gradient ``(T, P)`` from that of the expectations, ``(T, B, M)``."""
+        if not grad.numel():
+            return grad.new_zeros((len(grad), self.n_parameters))
         if isinstance(self._runner, ReuploadProgram):
             return self._runner.backward_features(tape, grad)
         return self._runner.backward(tape, grad)
@@ -134,20 +144,28 @@ class Program:
         """Expectations ``(sample, M)`` of features ``(sample, feature)`` at ``(parameter,)``."""
         theta = torch.as_tensor(np.asarray(parameters, dtype=float), device=self.device)
         inputs = self.encode(features)
-        out, _ = self.forward(theta.to(self.dtype)[None, :], inputs)
+        out, _ = self.forward(theta.to(self.dtype)[None], inputs)
         return out[0].cpu().numpy()
+
+    def _check_theta(self, theta: Tensor) -> None:
+        if theta.ndim != 2 or theta.shape[1] != self.n_parameters:
+            raise InvalidArgument(
+                "theta",
+                wanted=f"shape (training, {self.n_parameters})",
+                got=tuple(theta.shape),
+            )
 
 
 class _Expectations(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, theta: Tensor, program: Program, inputs: Inputs, index: Tensor | None):  # noqa: ANN205
+    def forward(ctx: Any, theta: Tensor, program: Program, inputs: Inputs, index: Tensor | None):
         out, tape = program.forward(theta.detach(), inputs, index, keep=theta.requires_grad)
         ctx.program, ctx.tape = program, tape
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor):  # noqa: ANN205  # pyright: ignore[reportIncompatibleMethodOverride]
+    def backward(ctx: Any, grad: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         return ctx.program.backward(ctx.tape, grad), None, None, None
 
 
@@ -190,9 +208,16 @@ def compile_circuit(
     kind = {"float32": torch.float32, "float64": torch.float64}.get(dtype)
     if kind is None:
         raise InvalidArgument("dtype", wanted="float32 or float64", got=dtype)
+    if starts_with_state(circuit) and circuit.reuploads:
+        raise InvalidArgument(
+            "circuit",
+            wanted="amplitudes (STATE) or re-uploading",
+            got="both",
+            mend="use an angle encoding to re-upload data",
+        )
     where = _device(device)
     quiet = noise is None or not noise.is_active()
-    chosen = _choose(circuit, quiet=quiet, method=method)
+    chosen = _choose(circuit, strings, quiet=quiet, method=method)
     if chosen == "statevector":
         runner: Any = StateVectorProgram(circuit, strings, dtype=kind, device=where)
     else:
@@ -201,7 +226,7 @@ def compile_circuit(
     return Program(circuit, noise, strings, runner)
 
 
-def _choose(circuit: Circuit, *, quiet: bool, method: Method) -> str:
+def _choose(circuit: Circuit, strings: Sequence[str], *, quiet: bool, method: Method) -> str:
     if method not in ("auto", "pauli", "statevector"):
         raise InvalidArgument("method", wanted="auto, pauli or statevector", got=method)
     if method == "statevector" and (not quiet or circuit.reuploads):
@@ -213,13 +238,18 @@ def _choose(circuit: Circuit, *, quiet: bool, method: Method) -> str:
         )
     if method != "auto":
         return method
-    possible = quiet and not circuit.reuploads
-    entangled = not circuit.trainable().is_product or not circuit.encoding().is_product
-    return (
-        "statevector"
-        if possible and entangled and (circuit.n_qubits >= _STATE_VECTOR_FROM)
-        else "pauli"
-    )
+    if not quiet or circuit.reuploads or circuit.is_product:
+        return "pauli"
+    return "statevector" if _widest(circuit, strings) >= _STATE_VECTOR_FROM else "pauli"
+
+
+def _widest(circuit: Circuit, strings: Sequence[str]) -> int:
+    """How many qubits a Pauli vector would have to hold at once."""
+    if not circuit.encoding().is_product:
+        return circuit.n_qubits
+    operations = circuit.trainable().operations
+    supports = [[w for w, letter in enumerate(s) if letter != "I"] for s in strings]
+    return max(len(light_cone(operations, support)) for support in supports)
 
 
 def _check_observables(strings: Sequence[str], n_qubits: int) -> None:

@@ -20,6 +20,7 @@ from bezoar.quantum.noise import NoiseModel
 SamplerKind = Literal["auto", "joint", "marginal", "gaussian"]
 
 _MOST_JOINT_QUBITS = 8
+_MOST_LISTED_QUBITS = 10
 _HADAMARD = np.array([[1.0, 1.0], [1.0, -1.0]]) / 2
 
 
@@ -39,7 +40,7 @@ class ShotSampler:
         dtype, device: as in `compile_circuit`.
 
     Raises:
-        InvalidArgument: fewer than one shot, an unknown kind.
+        InvalidArgument: fewer than one shot, an unknown kind, ``joint`` beyond 10 qubits.
     """
 
     def __init__(
@@ -60,11 +61,9 @@ class ShotSampler:
         n = circuit.n_qubits
         self._n = n
         self._pairs = list(itertools.combinations(range(n), 2))
-        strings = {
-            "joint": z_strings(n),
-            "marginal": pauli_z_each(n),
-            "gaussian": (*pauli_z_each(n), *(_pair(n, a, b) for a, b in self._pairs)),
-        }[self.kind]
+        strings = z_strings(n) if self._joint else pauli_z_each(n)
+        if self.kind == "gaussian":
+            strings += tuple(_pair(n, a, b) for a, b in self._pairs)
         self.program: Program = compile_circuit(circuit, noise, strings, dtype=dtype, device=device)
         # Rows: bit strings; columns: the value of Z on each wire.
         self._signs = np.array(list(itertools.product((1.0, -1.0), repeat=n if self._joint else 0)))
@@ -131,6 +130,13 @@ class ShotSampler:
 def _resolve(kind: SamplerKind, circuit: Circuit) -> str:
     if kind not in ("auto", "joint", "marginal", "gaussian"):
         raise InvalidArgument("sampler", wanted="auto, joint, marginal or gaussian", got=kind)
+    if kind == "joint" and circuit.n_qubits > _MOST_LISTED_QUBITS:
+        raise InvalidArgument(
+            "sampler",
+            wanted=f"joint for at most {_MOST_LISTED_QUBITS} qubits, whose bit strings it lists",
+            got=f"joint for {circuit.n_qubits}",
+            mend="leave it at auto",
+        )
     if kind != "auto":
         return kind
     if circuit.is_product:

@@ -63,7 +63,7 @@ def noise_is_active(
     """
     x = _features(circuit) if features is None else np.asarray(features)
     theta = _unrelated(circuit.n_parameters, start=1) if parameters is None else parameters
-    if len(x) == 0:
+    if x.shape[:1] == (0,):
         raise InvalidArgument("features", wanted="one sample or more", got="none")
     clean, noisy = (
         compile_circuit(circuit, model, observables, dtype="float64").run(x, theta)

@@ -12,7 +12,7 @@ from torch import Tensor
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.quantum.circuit import Circuit
 from bezoar.quantum.engines.encoder import amplitudes, check_features, starts_with_state
-from bezoar.quantum.engines.layout import lay_out, plan_route
+from bezoar.quantum.engines.layout import ROWS, lay_out, plan_route
 from bezoar.quantum.engines.lowering import lower
 from bezoar.quantum.engines.machine import Built, Machine
 
@@ -76,8 +76,11 @@ class StateVectorProgram:
         self._machine = self._compile(circuit.trainable(), self._complex)
         self._encoder = self._compile(_without_state(circuit.encoding()), torch.complex128)
         self._route = plan_route(self._machine.layout.slots, range(n), backwards=False)
+        # Amplitudes on the wires that end up slower than the rows.
+        self._slow = 2 ** self._route.end.index(ROWS)
+        self._wires = [axis for axis in self._route.end if axis != ROWS]
         signs, flips = zip(
-            *(_signs_and_flip(string, self._route.end) for string in self.observables), strict=True
+            *(_signs_and_flip(string, self._wires) for string in self.observables), strict=True
         )
         self._diagonal = all(flip is None for flip in flips)
         self._signs = torch.as_tensor(np.stack(signs), device=device).to(self._complex)
@@ -91,6 +94,8 @@ class StateVectorProgram:
         """
         x = check_features(self.circuit, features)
         n = self.circuit.n_qubits
+        if not len(x):
+            return VectorStates(torch.zeros((0, 2**n), dtype=self._complex, device=self.device))
         if starts_with_state(self.circuit.encoding()):
             start = torch.as_tensor(amplitudes(self.circuit, x)).to(torch.complex128)
         else:
@@ -101,8 +106,9 @@ class StateVectorProgram:
         tensor = torch.as_tensor(x, device=self.device)
         angles = encoder.angles(tensor[:, :0], tensor) if encoder.layout.angles else tensor[:0, :0]
         built = encoder.build(angles.reshape(len(encoder.layout.angles), len(x)), len(x))
-        out = encoder.sweep(built, route, start.to(self.device)[:, None], None)[:, 0]
-        out = out.reshape(len(x), *(2,) * n).permute(0, *(1 + np.argsort(route.end)))
+        out = encoder.sweep(built, route, start.to(self.device), None)
+        order = [axis for axis in route.end if axis != ROWS]
+        out = out.reshape(len(x), *(2,) * n).permute(0, *(1 + np.argsort(order)))
         return VectorStates(out.reshape(len(x), -1).to(self._complex))
 
     def forward(
@@ -115,7 +121,9 @@ class StateVectorProgram:
         else:
             rows = states.vectors.index_select(0, index.reshape(-1)).reshape(*index.shape, -1)
         kept: list[Tensor] = []
-        final = self._machine.sweep(built, self._route, rows, kept if keep else None)
+        swept = self._machine.sweep(built, self._route, rows, kept if keep else None)
+        final = swept.reshape(len(theta), self._slow, rows.shape[1], -1)
+        final = final.transpose(1, 2).reshape(rows.shape)
         if self._diagonal:
             out = (final.abs() ** 2) @ self._signs.real.t()
         else:
@@ -128,7 +136,9 @@ class StateVectorProgram:
         if self._diagonal:
             d_final = 2 * tape.final * (grad @ self._signs.real)
         else:
-            d_final = sum(2 * grad[..., m, None] * self._act(tape.final, m) for m in self._range())
+            acted = [grad[..., m, None] * self._act(tape.final, m) for m in self._range()]
+            d_final = 2 * torch.stack(acted).sum(0)
+        d_final = d_final.reshape(*d_final.shape[:2], self._slow, -1).transpose(1, 2)
         d_slots: list[Tensor | None] = [None] * len(tape.built.slots)
         self._machine.sweep_backward(tape.built, self._route, tape.kept, d_final, d_slots)
         d_angles = self._machine.build_backward(tape.built, d_slots, [])

@@ -70,11 +70,10 @@ def run(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> Any:
     from bezoar.evaluate.plan import AuditPlan, read_toml
 
-    settings = read_toml(options.plan) if options.plan else {}
     given = given_settings(options)
     if options.data is not None:
         given["data"] = options.data
-    plan = AuditPlan.from_settings(settings, source=str(options.plan)) if settings else None
-    if plan is None:
+    if options.plan is None:
         return AuditPlan.from_settings(AuditPlan.first_settings(given), source="command line")
-    return plan.changed(given)
+    written = {key.replace("-", "_"): value for key, value in read_toml(options.plan).items()}
+    return AuditPlan.from_settings(AuditPlan.first_settings(written | given), source=options.plan)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 from bezoar._version import __version__
 from bezoar.cli import audit, listing, poison, report
-from bezoar.contracts.errors import BezoarError
+from bezoar.contracts.errors import BezoarError, BezoarWarning
 
 NOTHING_FOUND, FINDINGS, FAILED, NOTHING_DONE, USAGE = range(5)
 
@@ -63,13 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     With ``BEZOAR_TRACEBACK=1`` in the environment, failures keep their traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal cannot show is told as an escape, not by a failure.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parser = make_parser()
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
         return NOTHING_DONE
     try:
-        return options.run(options)
+        with _warnings_in_one_line():
+            return options.run(options)
     except BezoarError as error:
         _maybe_traceback()
         return _fail(str(error), error.exit_code)
@@ -89,8 +97,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"bezoar: {' '.join(message.split())}\n")
+    _say(message)
     return code
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"bezoar: {' '.join(message.split())}\n")
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Tells each of our warnings once, without where in our code it was raised."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        show_others = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *where: Any) -> None:
+            if not issubclass(category, BezoarWarning):
+                show_others(message, category, *where)
+            elif str(message) not in told:
+                told.add(str(message))
+                _say(f"warning: {message}")
+
+        warnings.simplefilter("always", BezoarWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _maybe_traceback() -> None:

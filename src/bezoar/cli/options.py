@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -48,13 +49,13 @@ PLAN_OPTIONS = (
     Option("spsa_shared", "switch", "", "one SPSA direction for the whole batch (default: yes)"),
     Option("shots", "int", "N", "measurements per circuit execution (default: exact expectations)"),
     Option("sampler", "text", "HOW", "auto, joint, marginal or gaussian (default: auto)"),
-    Option("attacks", "list", "A,B,...", "attacks, see bezoar list attacks "
+    Option("attacks", "list", "A,B,...", "attacks, see bezoar list attacks; '' for none "
            "(default: random,quid,bilevel)"),
     Option("ratios", "numbers", "R,S,...", "shares of the training samples to poison "
            "(default: 0.1,0.3,0.5,0.7)"),
     Option("metric", "text", "NAME", "distance between states for QUID: frobenius, "
            "hilbert-schmidt, trace, ... (default: frobenius)"),
-    Option("detectors", "list", "A,B,...", "detectors (default: state-similarity)"),
+    Option("detectors", "list", "A,B,...", "detectors; '' for none (default: state-similarity)"),
     Option("seeds", "int", "N", "repetitions, with seeds 0 to N-1 (default: 5)"),
     Option("epochs", "int", "N", "training epochs (default: 30)"),
     Option("batch_size", "int", "N", "samples per step (default: 32)"),
@@ -95,15 +96,18 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
 
 
 def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"wanted names parted by commas, got {text!r}")
+    """Names parted by commas; a name that holds a comma is quoted as in CSV."""
+    names = next(csv.reader([text], skipinitialspace=True), [])
+    if '"' not in text:
+        names = [name.strip() for name in names]
+        if not all(names):
+            raise argparse.ArgumentTypeError(f"wanted names parted by commas, got {text!r}")
     return names
 
 
 def _numbers(text: str) -> list[float]:
     try:
-        return [float(number) for number in text.split(",")]
+        return [float(number) for number in text.split(",")] if text else []
     except ValueError as error:
         raise argparse.ArgumentTypeError(
             f"wanted numbers parted by commas, got {text!r}"

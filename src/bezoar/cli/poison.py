@@ -17,7 +17,7 @@ example:
 """
 
 _FIELDS = (
-    "label", "classes", "samples", "features", "reduce", "encoding", "axes", "qubits", "noise",
+    "label", "classes", "samples", "features", "reduce", "encoding", "axes", "qubits",
     "noise_on_encoding", "metric",
 )  # fmt: skip
 
@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the attack's draws (default: 0)")
     parser.add_argument("--out", required=True, metavar="P.npz", help="the poisoned data")
     parser.add_argument("--truth", required=True, metavar="T.json", help="what was changed")
+    parser.add_argument(
+        "--noise",
+        default="none",
+        metavar="MODEL",
+        help="noise that the attacker reckons with: none, ad-dep:P, dep:P, ... (default: none)",
+    )
     add_options(parser, _FIELDS)
 
 
@@ -42,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     from bezoar.evaluate.poisoning import poison_to_files
 
     torch.set_num_threads(1)
-    settings = {"noise": ["none"], "seeds": 1} | given_settings(options) | {"data": options.data}
+    settings = given_settings(options) | {"data": options.data, "seeds": 1}
     plan = AuditPlan.from_settings(settings, source="command line")
     with progress_bars() as progress:
         poisoned = poison_to_files(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 NAME = "report"
 DESCRIPTION = """\
@@ -26,13 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carries out the command."""
+    from bezoar.contracts.errors import InvalidArgument
     from bezoar.contracts.files import write_text
     from bezoar.contracts.records import read_record
     from bezoar.report import render
 
-    text = render(read_record(options.record), options.format)
-    if options.out:
-        write_text(options.out, text)
-    else:
-        sys.stdout.write(text)
+    run = Path(options.record)
+    text = render(read_record(run), options.format)
+    if not options.out:
+        # The pages say that they are UTF-8, whatever the terminal is.
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+        return 0
+    if Path(options.out).resolve() in (run.resolve(), (run / "record.json").resolve()):
+        raise InvalidArgument("out", wanted="another file than the record", got=options.out)
+    write_text(options.out, text)
     return 0

@@ -22,14 +22,14 @@ from bezoar._version import __version__
 from bezoar.attacks.named import attack_named
 from bezoar.contracts import plugins
 from bezoar.contracts.dataset import Dataset, FloatArray, IntArray
-from bezoar.contracts.errors import BezoarError, BezoarWarning
+from bezoar.contracts.errors import BezoarError, BezoarWarning, InvalidData
 from bezoar.contracts.files import write_text
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.records import RunRecord
 from bezoar.contracts.seeds import generator
 from bezoar.contracts.truth import Poisoned
 from bezoar.evaluate import provenance, victim
-from bezoar.evaluate.cells import Cell, CellStore, check_writable
+from bezoar.evaluate.cells import Cell, CellStore, check_replaceable, check_writable
 from bezoar.evaluate.metrics.classification import confusion_counts
 from bezoar.evaluate.metrics.detection import auroc
 from bezoar.evaluate.plan import AuditPlan
@@ -89,6 +89,11 @@ class _Run:
             )
         return self.repetitions[seed]
 
+    def fail(self, cell: Cell, reason: str) -> None:
+        """Notes that a cell, or a part of it, gave no result."""
+        where = f"{cell.attack} {cell.ratio:g}, {cell.noise}, seed {cell.seed}"
+        self.failures.append(f"{where}: {' '.join(reason.split())}")
+
     def spend(self, stage: str, since: float) -> None:
         """Adds the time since `since` to a stage."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - since
@@ -122,11 +127,13 @@ def run_audit(plan: AuditPlan, out: Path | str, *, progress: Progress = silent) 
     started, clock = datetime.now(UTC), time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", BezoarWarning)
+        check_replaceable(Path(out) / "record.json")
+        check_writable(Path(out) / "cells")
         data = victim.load_data(plan)
-        check_writable(out)
         store = CellStore(Path(out) / "cells")
         run = _Run(plan, data, victim.fingerprint(data), store, progress)
         circuit = victim.model_circuit(plan, data)
+        threat_models = _threat_models(plan, data)
         programs = {
             name: compile_circuit(
                 circuit,
@@ -137,6 +144,9 @@ def run_audit(plan: AuditPlan, out: Path | str, *, progress: Progress = silent) 
             for name in plan.noise
         }
         trained = _train_cells(run, programs)
+        for cell, result in trained.items():
+            for part, reason in result.get("failures", {}).items():
+                run.fail(cell, f"{part}: {reason}")
         similar = _compare_states(run)
     notes = list(dict.fromkeys(str(w.message) for w in caught if w.category is BezoarWarning))
     run.seconds["total"] = time.perf_counter() - clock
@@ -164,7 +174,7 @@ def run_audit(plan: AuditPlan, out: Path | str, *, progress: Progress = silent) 
         measurements=summary.measurements,
         tables=summary.tables,
         findings=summary.findings,
-        threat_models=_threat_models(plan, data),
+        threat_models=threat_models,
         notes=(*notes, *summary.notes),
         failures=tuple(run.failures),
     )
@@ -207,14 +217,16 @@ def _train_chunk(
 ) -> Iterator[tuple[Cell, dict[str, Any]]]:
     """Trains some cells as one tensor and measures each."""
     clock = time.perf_counter()
+    for cell in cells:
+        run.repetition(cell.seed)
+    run.spend("prepare", clock)
+    clock = time.perf_counter()
     poisoned: dict[Cell, Poisoned | None] = {}
     for cell in cells:
         try:
             poisoned[cell] = _poisoned(run, cell)
-        except BezoarError as error:
-            run.failures.append(
-                f"{cell.attack} {cell.ratio:g}, {cell.noise}, seed {cell.seed}: {error}"
-            )
+        except Exception as error:  # noqa: BLE001 - a plug-in's bug costs its cells, not the audit
+            run.fail(cell, _reason(error))
     run.spend("poison", clock)
     if not poisoned:
         return
@@ -244,8 +256,11 @@ def _train_chunk(
     run.spend("train", clock)
     clock = time.perf_counter()
     scores = predict_scores(program, inputs, models, np.stack(tests))
-    for (cell, result), predicted in zip(poisoned.items(), scores.argmax(axis=2), strict=True):
-        yield cell, _measure(run, cell, result, predicted)
+    for (cell, result), score in zip(poisoned.items(), scores, strict=True):
+        if np.isfinite(score).all():
+            yield cell, _measure(run, cell, result, score.argmax(axis=1))
+        else:
+            run.fail(cell, "the training diverged; choose a lower learning rate")
     run.spend("measure", clock)
 
 
@@ -261,7 +276,27 @@ def _poisoned(run: _Run, cell: Cell) -> Poisoned | None:
     )
     # Without the noise in the name, so that every noise sees the same samples poisoned.
     rng = generator(cell.seed, "attack", cell.attack, cell.ratio)
-    return attack.poison(run.repetition(cell.seed).train, rng=rng)
+    train = run.repetition(cell.seed).train
+    poisoned = attack.poison(train, rng=rng)
+    _check_poisoned(train, poisoned)
+    return poisoned
+
+
+def _check_poisoned(train: Dataset, poisoned: Poisoned) -> None:
+    """Refuses what could not be compared with the clean data, sample by sample."""
+    seen, truth = poisoned.data, poisoned.truth
+    if (
+        not np.array_equal(seen.ids, train.ids)
+        or seen.features.shape != train.features.shape
+        or seen.class_names != train.class_names
+        or len(seen.positions(truth.poisoned_ids)) != len(truth.original_labels)
+    ):
+        raise InvalidData(
+            "poisoned data",
+            wanted="ids, shape and class names of the training set, and a label for each id",
+            got="others",
+            mend="run bezoar.contracts.checks.check_attack on the attack",
+        )
 
 
 def _measure(
@@ -284,18 +319,38 @@ def _measure(
         poisoned.data.features != repetition.train.features
     ).any(axis=1)
     result["n_train"], result["n_changed"] = len(changed), int(changed.sum())
-    result["auroc"] = {
-        name: auroc(changed, _suspicion(run, name, cell, poisoned.data))
-        for name in run.plan.detectors
-    }
+    result["auroc"], result["failures"] = {}, {}
+    for name in run.plan.detectors:
+        try:
+            scores = _suspicion(run, name, cell, poisoned.data)
+            result["auroc"][name] = auroc(changed, scores)
+        except Exception as error:  # noqa: BLE001 - as for attacks
+            result["auroc"][name] = None
+            result["failures"][f"detector {name}"] = _reason(error)
     return result
 
 
 def _suspicion(run: _Run, detector: str, cell: Cell, data: Dataset) -> FloatArray:
+    """The detector's scores in the order of the data, ``(sample,)``."""
     inspector = plugins.load("detectors", detector)(
         encoder=victim.state_encoder(run.plan, run.data, cell.noise)
     )
-    return inspector.inspect(data).scores
+    suspicion = inspector.inspect(data)
+    scores = np.full(len(data), np.nan)
+    scores[data.positions(suspicion.ids)] = suspicion.scores
+    if not np.isfinite(scores).all():
+        raise InvalidData(
+            "scores",
+            wanted="a finite number for each sample",
+            got=f"{int(np.isfinite(scores).sum())} of {len(data)}",
+            mend="run bezoar.contracts.checks.check_detector on the detector",
+        )
+    return scores
+
+
+def _reason(error: Exception) -> str:
+    """What to say of it; the errors of others do not say themselves what they are."""
+    return str(error) if isinstance(error, BezoarError) else f"{type(error).__name__}: {error}"
 
 
 class _Pool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import math
 import shlex
 import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
 
@@ -98,10 +101,9 @@ class AuditPlan:
     tolerance: float = 0.05
 
     def __post_init__(self) -> None:
-        for name in ("classes", "noise", "attacks", "ratios", "detectors"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, tuple(dict.fromkeys(value)))
+        for field in fields(self):
+            value = _converted(str(field.type), field.name, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
         self._check_names()
         self._check_numbers()
 
@@ -113,13 +115,13 @@ class AuditPlan:
             UnknownName: a key that is no field.
             InvalidArgument: a value of the wrong kind.
         """
-        known = {field.name: field for field in fields(cls)}
+        known = [field.name for field in fields(cls)]
         values: dict[str, Any] = {}
         for key, value in settings.items():
             name = key.replace("-", "_")
             if name not in known:
                 raise UnknownName(f"{source}: key", key, known)
-            values[name] = _converted(str(known[name].type), name, value)
+            values[name] = value
         return cls(**values)
 
     @classmethod
@@ -137,10 +139,6 @@ class AuditPlan:
         """`given`, with the digits 0 to 3 where no data is: a first run that is quick to read."""
         return dict(given) if "data" in given else _FIRST | dict(given)
 
-    def changed(self, settings: Mapping[str, Any]) -> Self:
-        """This plan with other values for some fields, converted as in `from_settings`."""
-        return type(self).from_settings(dataclasses.asdict(self) | dict(settings), source="options")
-
     def hash(self, fingerprint: str) -> str:
         """A hash of every setting and of the data."""
         return hash_of({"plan": dataclasses.asdict(self), "data": fingerprint})
@@ -150,8 +148,12 @@ class AuditPlan:
         return {k: v for k, v in dataclasses.asdict(self).items() if k not in _NOT_IN_A_CELL}
 
     def command(self) -> str:
-        """The command line that repeats the audit."""
-        words = ["bezoar", "audit", self.data]
+        """The command line that repeats the audit; ``--out`` is not part of a plan."""
+        words = ["bezoar", "audit"]
+        # After -- nothing is taken for an option.
+        last = ["--", self.data] if self.data.startswith("-") else []
+        if not last:
+            words.append(self.data)
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name == "data" or value == field.default:
@@ -160,9 +162,9 @@ class AuditPlan:
             if isinstance(value, bool):
                 words.append(f"--{option}" if value else f"--no-{option}")
                 continue
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            words += [f"--{option}", text]
-        return shlex.join(words)
+            text = _listed(value) if isinstance(value, tuple) else str(value)
+            words += [f"--{option}={text}"] if text.startswith("-") else [f"--{option}", text]
+        return shlex.join(words + last)
 
     def gradient_method(self) -> Gradient:
         """The gradient with its settings."""
@@ -241,11 +243,14 @@ def read_toml(path: Path | str) -> dict[str, Any]:
         raise FileProblem(path, f"cannot be read ({reason})", mend="name a TOML file") from error
 
 
-def field_default(name: str) -> Any:
-    """The default of a plan's field."""
-    default = next(f.default for f in fields(AuditPlan) if f.name == name)
-    assert default is not MISSING  # noqa: S101 - every field of a plan has one
-    return default
+def _listed(values: Sequence[str | float]) -> str:
+    """Values parted by commas; quoted as in CSV where a name holds a comma or a quotation mark."""
+    texts = [str(value) for value in values]
+    bare = all(text == text.strip() for text in texts)
+    line = io.StringIO()
+    quoting = csv.QUOTE_MINIMAL if bare else csv.QUOTE_ALL
+    csv.writer(line, lineterminator="", quoting=quoting).writerow(texts)
+    return line.getvalue()
 
 
 def _check_known(argument: str, chosen: tuple[str, ...], known: tuple[str, ...]) -> None:
@@ -259,15 +264,16 @@ def _converted(kind: str, name: str, value: Any) -> Any:
     if value is None and "None" in kind:
         return None
     if kind.startswith("tuple"):
+        one = kind.removeprefix("tuple[").partition(",")[0]
         items: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
-        wanted = float if "float" in kind else str
-        if wanted is float and not all(_is_number(item) for item in items):
-            raise InvalidArgument(name, wanted="numbers", got=repr(value))
-        return tuple(wanted(item) for item in items)
+        # Class names are often numbers, and read as such from a file.
+        if name == "classes":
+            items = [str(item) if _is_number(item) else item for item in items]
+        return tuple(dict.fromkeys(_converted(one, name, item) for item in items))
     checks = {
         "bool": (lambda v: isinstance(v, bool), bool, "true or false"),
-        "int": (lambda v: isinstance(v, int) and not isinstance(v, bool), int, "a whole number"),
-        "float": (_is_number, float, "a number"),
+        "int": (lambda v: isinstance(v, Integral) and _is_number(v), int, "a whole number"),
+        "float": (_is_number, float, "a finite number"),
         "str": (lambda v: isinstance(v, str), str, "text"),
     }
     check, convert, wanted = checks[kind.partition(" ")[0]]
@@ -277,4 +283,4 @@ def _converted(kind: str, name: str, value: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

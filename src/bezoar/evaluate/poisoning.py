@@ -15,7 +15,7 @@ from bezoar.contracts.seeds import generator
 from bezoar.contracts.truth import Poisoned
 from bezoar.data import write_npz
 from bezoar.evaluate import victim
-from bezoar.evaluate.cells import check_writable
+from bezoar.evaluate.cells import check_replaceable
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.quantum.state_encoder import StateEncoder
 from bezoar.quantum.states import EncodedStates
@@ -95,8 +95,8 @@ def poison_to_files(
         raise InvalidArgument(
             "out, truth", wanted="files apart from each other and from the data", got=str(out)
         )
-    check_writable(truth.parent)
-    check_writable(out.parent)
+    check_replaceable(truth)
+    check_replaceable(out)
     poisoned = poison_data(plan, attack, ratio=ratio, seed=seed, progress=progress)
     write_truth(truth, poisoned.truth, seed, poisoned.data.class_names)
     try:

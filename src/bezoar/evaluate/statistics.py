@@ -28,15 +28,17 @@ def student_interval(
         bounds: what the quantity cannot leave; the interval is cut there.
 
     Example:
-        >>> student_interval([0.8, 0.9, 1.0], bounds=(0, 1))
-        Interval(mean=0.9, low=0.6515862028899976, high=1.0, n=3)
+        >>> found = student_interval([0.8, 0.9, 1.0], bounds=(0, 1))
+        >>> round(found.mean, 4), round(found.low, 4), found.high, found.n
+        (0.9, 0.6516, 1.0, 3)
     """
     array = np.asarray(values, dtype=np.float64)
     mean = float(array.mean())
     if len(array) < 2:
         return Interval(mean, None, None, len(array))
     half = float(stats.t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array)))
-    return Interval(mean, max(mean - half, bounds[0]), min(mean + half, bounds[1]), len(array))
+    low, high = max(mean - half, bounds[0]), min(mean + half, bounds[1])
+    return Interval(mean, float(low), float(high), len(array))
 
 
 def bootstrap_interval(

@@ -59,6 +59,10 @@ def load_data(plan: AuditPlan) -> Dataset:
             wanted="samples of two classes or more",
             got=f"{len(data)} samples of {present} class{'' if present == 1 else 'es'}",
         )
+    # Lone surrogates can be in an npz archive and in a path, and in no UTF-8 file that we write.
+    for subject, text in (("data", plan.data), *(("class_names", n) for n in data.class_names)):
+        if text.encode(errors="replace").decode() != text:
+            raise InvalidData(subject, wanted="text that UTF-8 can hold", got=ascii(text))
     return data
 
 

@@ -220,6 +220,10 @@ class NoiseModel:
             spread depends on it, so it is never implicit).
         readout: error of every qubit's measurement, or None.
 
+    Raises:
+        InvalidArgument: an unknown gate, channels that are none, an over-rotation that is not
+            finite.
+
     Example:
         >>> parse_noise("ad-dep:0.05").after_gate
         (AmplitudeDamping(gamma=0.05), Depolarizing(p=0.05, convention='pennylane'))
@@ -237,6 +241,11 @@ class NoiseModel:
             raise InvalidArgument(
                 "by_gate", wanted="names of gates", got=", ".join(sorted(unknown))
             )
+        for name, channels in (("after_gate", self.after_gate), *self.by_gate.items()):
+            if not isinstance(channels, tuple) or not all(hasattr(c, "kraus") for c in channels):
+                raise InvalidArgument(
+                    f"channels of {name}", wanted="a tuple of channels", got=repr(channels)
+                )
         if not math.isfinite(self.over_rotation):
             raise InvalidArgument("over_rotation", wanted="a finite number", got=self.over_rotation)
 

@@ -212,7 +212,7 @@ def pauli_from_amplitudes(psi: npt.NDArray, n: int, channel: Floats) -> Floats:
         split = vectors.reshape(len(psi), -1, 2, half, 2, half)
         vectors = np.einsum("pab,nsakbl->nspkl", one.reshape(4, 2, 2), split)
         vectors = vectors.reshape(len(psi), -1, half, half)
-    return vectors.reshape(len(psi), -1).real
+    return np.real(vectors.reshape(len(psi), -1))
 
 
 def _state_machine(layout: Layout) -> Machine:

@@ -7,7 +7,7 @@ a tape would cost as much as the arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ class Built:
 
     Attributes:
         table: ``(1 + 2 * angles, T)``: 1, the cosines, the sines.
+        factors: for each group, the functions of each factor, ``(n * K, T)``.
         groups: ``(n, T, D, D)`` of each group.
         ones: ``(m, T, d, d)``, all one-wire matrices, then the identity where it is needed.
         slots: ``(T, D, D)`` of each slot, runs absorbed.
@@ -30,6 +31,7 @@ class Built:
     """
 
     table: Tensor
+    factors: list[list[Tensor]]
     groups: list[Tensor]
     ones: Tensor
     slots: list[Tensor]
@@ -84,7 +86,12 @@ class Machine:
         self._rates = None if (rates == 1).all() else self._tensor(rates, self.real)[:, None]
         self._parameters = self._index([source.parameter for source, _ in layout.angles])
         self._basis = [self._tensor(_stacked(group), dtype) for group in layout.groups]
-        self._rows = [self._row_indices(group, n_angles) for group in layout.groups]
+        rows = [self._row_indices(group, n_angles) for group in layout.groups]
+        # One look-up for the functions of all groups; each factor of each group is a part of it.
+        self._n_factors = [len(of_group) for of_group in rows]
+        flat = [row for of_group in rows for row in of_group]
+        self._rows = torch.cat(flat) if flat else None
+        self._row_sizes = [row.shape[0] for row in flat]
         self._identity = torch.eye(self.side, dtype=dtype, device=device).reshape(
             1, 1, self.side, self.side
         )
@@ -130,7 +137,11 @@ class Machine:
         """All matrices for ``angles (angle, T)``."""
         one = torch.ones((1, n_trainings), dtype=self.real, device=self.device)
         table = torch.cat([one, angles.cos(), angles.sin()]) if angles.shape[0] else one
-        groups = [self._build_group(g, table) for g in range(len(self._basis))]
+        functions: Iterator[Tensor] = iter(())
+        if self._rows is not None:
+            functions = iter(table.index_select(0, self._rows).split(self._row_sizes))
+        factors = [[next(functions) for _ in range(n)] for n in self._n_factors]
+        groups = [self._build_group(g, factors[g], n_trainings) for g in range(len(factors))]
         singles = [groups[g] for g in self._one_offset]
         if self._uses_identity:
             singles.append(self._identity.expand(1, n_trainings, -1, -1))
@@ -148,7 +159,7 @@ class Machine:
             matrices = total.reshape(-1, n_trainings, *total.shape[1:]).unbind(0)
             for slot, matrix in zip(absorption.slots, matrices, strict=True):
                 slots[slot] = matrix
-        return Built(table, groups, ones, slots, absorbing)
+        return Built(table, factors, groups, ones, slots, absorbing)
 
     def build_backward(
         self, built: Built, d_slots: list[Tensor | None], shares: list[Share]
@@ -282,35 +293,31 @@ class Machine:
         before = d_slots[step.slot]
         d_slots[step.slot] = grad if before is None else before + grad
 
-    def _build_group(self, index: int, table: Tensor) -> Tensor:
-        basis, rows = self._basis[index], self._rows[index]
+    def _build_group(self, index: int, factors: list[Tensor], n_trainings: int) -> Tensor:
+        basis = self._basis[index]
         n, n_functions, size = basis.shape
         side = round(size**0.5)
-        n_trainings = table.shape[1]
-        if not rows:
+        if not factors:
             return basis.reshape(n, 1, side, side).expand(-1, n_trainings, -1, -1)
-        functions = table.index_select(0, rows[0])
-        for row in rows[1:]:
-            functions = functions * table.index_select(0, row)
-        functions = functions.reshape(n, n_functions, n_trainings).transpose(1, 2)
+        functions = _product(factors).reshape(n, n_functions, n_trainings).transpose(1, 2)
         return torch.bmm(functions.to(self.dtype), basis).reshape(n, n_trainings, side, side)
 
-    def _group_backward(
-        self, index: int, table: Tensor, d_table: Tensor, d_matrices: Tensor
-    ) -> None:
-        basis, rows = self._basis[index], self._rows[index]
-        n, n_functions, size = basis.shape
-        flat = d_matrices.reshape(n, -1, size)
+    def _factors_backward(
+        self, index: int, factors: list[Tensor], d_matrices: Tensor
+    ) -> list[Tensor]:
+        """Gradient of each factor's functions, ``(n * K, T)``."""
+        basis = self._basis[index]
+        flat = d_matrices.reshape(len(basis), -1, basis.shape[2])
         d_functions = torch.bmm(basis.conj(), flat.transpose(1, 2))
         if d_functions.is_complex():
             d_functions = d_functions.real
-        d_functions = d_functions.reshape(n * n_functions, -1)
-        for which, row in enumerate(rows):
-            share = d_functions
-            for other, other_row in enumerate(rows):
-                if other != which:
-                    share = share * table.index_select(0, other_row)
-            d_table.index_add_(0, row, share)
+        d_functions = d_functions.flatten(0, 1)
+        if len(factors) == 1:
+            return [d_functions]
+        return [
+            d_functions * _product([f for other, f in enumerate(factors) if other != which])
+            for which in range(len(factors))
+        ]
 
     def _absorb_backward(
         self,
@@ -337,9 +344,11 @@ class Machine:
         self, built: Built, d_groups: list[list[Tensor | None]], d_ones: Tensor
     ) -> Tensor:
         table = built.table
-        d_table = torch.zeros_like(table)
-        for g, grads in enumerate(d_groups):
-            if not self._rows[g]:
+        if self._rows is None:
+            return table[1:]
+        shares: list[Tensor] = []
+        for g, (grads, factors) in enumerate(zip(d_groups, built.factors, strict=True)):
+            if not factors:
                 continue
             offset = self._one_offset.get(g)
             total = None if offset is None else d_ones[offset : offset + len(grads)]
@@ -348,8 +357,11 @@ class Machine:
                     [torch.zeros_like(built.groups[g][0]) if m is None else m for m in grads]
                 )
                 total = own if total is None else total + own
-            if total is not None:
-                self._group_backward(g, table, d_table, total)
+            if total is None:
+                shares += [torch.zeros_like(factor) for factor in factors]
+            else:
+                shares += self._factors_backward(g, factors, total)
+        d_table = torch.zeros_like(table).index_add_(0, self._rows, torch.cat(shares))
         n = table.shape[0] // 2
         _, cos, sin = table.split([1, n, n])
         _, d_cos, d_sin = d_table.split([1, n, n])
@@ -358,12 +370,9 @@ class Machine:
     def parameters_backward(self, d_angles: Tensor, n_parameters: int) -> Tensor:
         """Gradient ``(T, P)`` from that of the angles; angles made of features drop out."""
         d_angles = self._rated(d_angles)
-        out = torch.zeros(
-            (n_parameters + 1, d_angles.shape[1]), dtype=self.real, device=self.device
-        )
-        # Angles made of features carry parameter -1, which lands in the spare last row.
-        out.index_add_(0, self._parameters % (n_parameters + 1), d_angles)
-        return out[:-1].t()
+        # Angles made of features carry parameter -1 and land in a spare first row.
+        out = d_angles.new_zeros((n_parameters + 1, d_angles.shape[1]))
+        return out.index_add_(0, self._parameters + 1, d_angles)[1:].t()
 
     def _plan_absorption(self, slots: Sequence[Slot]) -> list[_Absorption]:
         by_group: dict[int, list[int]] = {}
@@ -409,6 +418,13 @@ def _stacked(group: Group) -> np.ndarray:
 def take(values: Tensor, which: Tensor | None) -> Tensor:
     """`values` at positions along the first axis; all of them for None."""
     return values if which is None else values.index_select(0, which)
+
+
+def _product(factors: list[Tensor]) -> Tensor:
+    product = factors[0]
+    for factor in factors[1:]:
+        product = product * factor
+    return product
 
 
 def _summed(shares: list[Share], like: Tensor) -> Tensor:

@@ -188,6 +188,12 @@ class PauliProgram:
             else torch.as_tensor(np.argsort(order), device=self.device)
         )
 
+    @property
+    def numbers_per_training(self) -> int:
+        """The largest observables of a sweep, and what gates need at least."""
+        widest = [len(b.columns) * 4**b.route.n_wires for b in self._bundles]
+        return max([256, *widest])
+
     def prepare(self, states: EncodedStates) -> PauliStates:
         """Encoded states on this program's device."""
         return PauliStates(states, self.dtype, self.device)

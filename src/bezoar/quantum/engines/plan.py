@@ -76,6 +76,13 @@ class Program:
         """P."""
         return self._runner.n_parameters
 
+    @property
+    def numbers_per_training(self) -> int:
+        """About how many numbers one training keeps moving: what a chunk should be chosen by."""
+        if isinstance(self._runner, PauliProgram):
+            return self._runner.numbers_per_training
+        return 2 * 32 * 2**self.circuit.n_qubits
+
     def encode(self, features: npt.ArrayLike) -> Inputs:
         """Samples ``(sample, feature)`` ready for this program; done once per data set.
 

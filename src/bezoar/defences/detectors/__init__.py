@@ -1,0 +1,1 @@
+"""Scores of how suspicious each sample is."""

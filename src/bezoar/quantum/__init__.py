@@ -1,0 +1,1 @@
+"""Circuits and how to run them."""

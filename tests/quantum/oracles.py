@@ -228,14 +228,18 @@ def _z_on(string: str) -> qml.operation.Operator:
 
 
 def _is_encoding(circuit: Circuit) -> list[bool]:
-    """By the rule of the documentation: not trained, and not after the last use of the data."""
+    """By the rule of the documentation: not trained, and not after the last use of the data.
+
+    Where nothing is trained, all is encoding.
+    """
+    trained = [any(isinstance(a, Parameter) for a in op.angles) for op in circuit.operations]
     uses_data = [
         op.gate == "STATE" or any(isinstance(a, Feature) for a in op.angles)
         for op in circuit.operations
     ]
     return [
-        any(uses_data[i:]) and not any(isinstance(a, Parameter) for a in op.angles)
-        for i, op in enumerate(circuit.operations)
+        not trained[i] and (any(uses_data[i:]) or not any(trained))
+        for i in range(len(circuit.operations))
     ]
 
 

@@ -79,11 +79,16 @@ class TestParts:
     def test_constants_after_the_data_belong_to_what_is_trained(self):
         circuit = Circuit(2, (Operation("H", (0,)), X0, CX, T0))
         assert circuit.encoding_length == 2
-        assert [circuit.prepares_data(i) for i in range(4)] == [True, True, False, False]
+        assert circuit.preparing() == (True, True, False, False)
+
+    def test_where_nothing_is_trained_all_is_encoding(self):
+        circuit = Circuit(2, (X0, CX, Operation("H", (1,))))
+        assert circuit.encoding_length == 1
+        assert all(circuit.preparing())
 
     def test_trained_gates_between_the_data_are_not_encoding(self):
         circuit = Circuit(1, (X0, T0, X0))
-        assert [circuit.prepares_data(i) for i in range(3)] == [True, False, True]
+        assert circuit.preparing() == (True, False, True)
 
     @given(circuits(), st.integers(0, 5))
     @settings(max_examples=30)

@@ -158,6 +158,7 @@ def run_audit(plan: AuditPlan, out: Path | str, *, progress: Progress = silent) 
             cells=trained,
             similarities=similar,
             seconds=run.seconds,
+            threat_models=threat_models,
         )
     )
     record = RunRecord(

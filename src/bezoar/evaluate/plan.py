@@ -246,7 +246,7 @@ def read_toml(path: Path | str) -> dict[str, Any]:
 def _listed(values: Sequence[str | float]) -> str:
     """Values parted by commas; quoted as in CSV where a name holds a comma or a quotation mark."""
     texts = [str(value) for value in values]
-    bare = all(text == text.strip() for text in texts)
+    bare = all(text and text == text.strip() for text in texts)
     line = io.StringIO()
     quoting = csv.QUOTE_MINIMAL if bare else csv.QUOTE_ALL
     csv.writer(line, lineterminator="", quoting=quoting).writerow(texts)

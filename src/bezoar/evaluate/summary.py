@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bezoar.contracts.dataset import Dataset
-from bezoar.contracts.records import Better, Finding, Measurement, Severity, Table
+from bezoar.contracts.records import Better, Finding, Measurement, Severity, Table, ThreatModel
 from bezoar.evaluate.cells import Cell
 from bezoar.evaluate.metrics.classification import (
     accuracy,
@@ -19,8 +19,6 @@ from bezoar.evaluate.metrics.classification import (
 )
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.evaluate.statistics import student_interval
-
-_REFERENCE = "arXiv:2411.14412"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +31,7 @@ class Results:
         cells: the stored result of each training that finished.
         similarities: the stored comparison of states by noise and seed.
         seconds: wall time by stage.
+        threat_models: of the attacks, by name.
     """
 
     plan: AuditPlan
@@ -41,6 +40,7 @@ class Results:
     cells: Mapping[Cell, Mapping[str, Any]]
     similarities: Mapping[tuple[str, int], Mapping[str, Any]]
     seconds: Mapping[str, float]
+    threat_models: Mapping[str, ThreatModel]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,28 +180,31 @@ def _similarity_tables(results: Results) -> Iterator[Table]:
 
 
 def _findings(results: Results, measurements: Sequence[Measurement]) -> Iterator[Finding]:
-    """The smallest share of each attack whose loss is certain to exceed the tolerance."""
-    worst: dict[tuple[str, str], Measurement] = {}
+    """For each attack the smallest share, under each noise, that surely exceeds the tolerance."""
+    harmful: dict[str, dict[str, Measurement]] = {}
     for m in measurements:
         if m.metric != "accuracy_drop" or m.value is None:
             continue
         certain = m.value if m.low is None else m.low
-        key = (str(m.tags["noise"]), str(m.tags["attack"]))
-        if certain > results.plan.tolerance and (
-            key not in worst or float(m.tags["ratio"]) < float(worst[key].tags["ratio"])
-        ):
-            worst[key] = m
-    for (noise, attack), m in worst.items():
-        ratio = float(m.tags["ratio"])
+        found = harmful.setdefault(str(m.tags["attack"]), {})
+        noise = str(m.tags["noise"])
+        smaller = noise not in found or _ratio(m) < _ratio(found[noise])
+        if certain > results.plan.tolerance and smaller:
+            found[noise] = m
+    for attack, found in harmful.items():
+        if not found:
+            continue
+        n_seeds = min(m.n for m in found.values())
+        model = results.threat_models[attack]
         yield Finding(
             rule="accuracy-drop",
-            severity=_severity(ratio),
-            confidence="low" if m.n == 1 else "medium" if m.n < 5 else "high",
-            subject=f"{results.model} on {results.plan.data}, noise {noise}",
-            message=f"{attack} poisoning of {100 * ratio:g} % of the training samples costs "
-            f"{100 * (m.value or 0):.1f} points of accuracy{_between(m)}",
-            remedy=_REMEDY,
-            references=(_REFERENCE,),
+            severity=_severity(min(_ratio(m) for m in found.values())),
+            confidence="low" if n_seeds == 1 else "medium" if n_seeds < 5 else "high",
+            subject=f"{attack} poisoning of {results.model} on {results.plan.data}",
+            message=f"{attack}: " + "; ".join(_harm(noise, m) for noise, m in found.items()),
+            remedy="train on data that you can verify, and keep a trusted part of it to notice "
+            f"the loss; against this attack: {model.answered_by}",
+            references=(model.source,),
         )
     for noise in results.plan.noise:
         if all(r["concentrated"] for r in _of_noise(results, noise).values()):
@@ -240,11 +243,16 @@ def _notes(results: Results, measurements: Sequence[Measurement]) -> Iterator[st
         yield "Gradients and expectations are exact: no shot noise."
 
 
-_REMEDY = (
-    "compare labels with the classes of the nearest states before training (detector "
-    "state-similarity), train on data from a source that you can verify, and keep a small trusted "
-    "set to notice the loss"
-)
+def _harm(noise: str, m: Measurement) -> str:
+    where = "without noise" if noise == "none" else f"under noise {noise}"
+    return (
+        f"{where}, {100 * _ratio(m):g} % of the training samples cost {100 * (m.value or 0):.1f} "
+        f"points of accuracy{_between(m)}"
+    )
+
+
+def _ratio(m: Measurement) -> float:
+    return float(m.tags["ratio"])
 
 
 def _severity(ratio: float) -> Severity:

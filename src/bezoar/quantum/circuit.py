@@ -174,10 +174,17 @@ class Circuit:
         """Whether no operation touches two qubits."""
         return all(len(operation.wires) == 1 for operation in self.operations)
 
-    def prepares_data(self, position: int) -> bool:
-        """Whether the operation at `position` belongs to the encoding, not to what is trained."""
-        before = position < self.encoding_length
-        return before and not self.operations[position].uses_parameters
+    def preparing(self) -> tuple[bool, ...]:
+        """Whether each operation belongs to the encoding, not to what is trained.
+
+        Where nothing is trained, all of it does. In a whole model, constant gates after the last
+        use of the data count as trained.
+        """
+        length = self.encoding_length if self.n_parameters else len(self.operations)
+        return tuple(
+            position < length and not operation.uses_parameters
+            for position, operation in enumerate(self.operations)
+        )
 
     def encoding(self) -> Circuit:
         """The part that does not depend on training, up to the last use of the data."""

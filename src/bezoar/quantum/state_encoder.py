@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.contracts.progress import Progress, silent
 from bezoar.quantum.circuit import Circuit
-from bezoar.quantum.engines.encoder import check_features, encode
+from bezoar.quantum.engines.encoder import encode
 from bezoar.quantum.noise import NoiseModel, describe
 from bezoar.quantum.states import EncodedStates
 
@@ -50,9 +50,7 @@ class StateEncoder:
         Raises:
             InvalidArgument, InvalidData: as `bezoar.quantum.engines.encoder.encode`.
         """
-        # A copy: arrays of data sets are read-only, and torch warns when it is handed such a one.
-        writable = check_features(self.circuit, features).copy()
-        return encode(self.circuit, writable, self.noise, progress=progress)
+        return encode(self.circuit, features, self.noise, progress=progress)
 
     def describe(self) -> dict[str, object]:
         """The circuit as a drawing and every setting of the noise, as JSON values."""

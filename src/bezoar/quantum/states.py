@@ -67,7 +67,7 @@ class EncodedStates:
                 "n_qubits",
                 wanted="10 or fewer for whole Pauli vectors",
                 got=self.n_qubits,
-                mend="use a distance that has a product form: frobenius, hilbert-schmidt, fidelity",
+                mend="use a distance that has a product form, for example frobenius or fidelity",
             )
         bloch = self.bloch
         assert bloch is not None  # noqa: S101 - one of the two is there

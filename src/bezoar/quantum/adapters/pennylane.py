@@ -81,8 +81,7 @@ def to_pennylane(
         x = _array("features", features, circuit.n_features)
         theta = _array("parameters", parameters, circuit.n_parameters)
         made: list[Operator] = []
-        for position, operation in enumerate(circuit.operations):
-            encoding = circuit.prepares_data(position)
+        for operation, encoding in zip(circuit.operations, circuit.preparing(), strict=True):
             turn = 1.0 if noise is None else noise.turn(encoding=encoding)
             made.append(_gate(qml, operation, x, theta, turn))
             for channel in noise.channels(operation.gate, encoding=encoding) if noise else ():

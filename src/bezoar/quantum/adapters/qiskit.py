@@ -102,8 +102,7 @@ def to_aer_circuit(
     qk = _qiskit()
     x, theta = vectors(circuit, features, parameters)
     out = qk.QuantumCircuit(circuit.n_qubits)
-    for position, operation in enumerate(circuit.operations):
-        encoding = circuit.prepares_data(position)
+    for operation, encoding in zip(circuit.operations, circuit.preparing(), strict=True):
         quiet = noise is None or (encoding and not noise.on_encoding)
         turn = 1.0 if noise is None else noise.turn(encoding=encoding)
         angles = [

@@ -50,6 +50,11 @@ class SimCircuit:
         """``sim-`` and the number."""
         return f"sim-{self.number}"
 
+    @property
+    def description(self) -> str:
+        """One line for lists."""
+        return f"Circuit {self.number} of Sim et al. 2019."
+
     def circuit(self, n_qubits: int, n_layers: int) -> Circuit:
         """`n_layers` repetitions of the template on `n_qubits` qubits.
 

@@ -98,7 +98,8 @@ def check_features(circuit: Circuit, features: npt.ArrayLike) -> Floats:
         )
     if not np.isfinite(x).all():
         raise InvalidData("features", wanted="finite numbers", got="NaN or infinity")
-    return x
+    # Arrays of a Dataset are read-only, which torch warns of.
+    return x if x.flags.writeable else x.copy()
 
 
 def amplitudes(circuit: Circuit, x: Floats) -> Floats:

@@ -88,8 +88,7 @@ def lower(
     """
     waiting: dict[int, Primitive] = {}
     lowered: list[Primitive] = []
-    for position, operation in enumerate(circuit.operations):
-        encoding = circuit.prepares_data(position)
+    for operation, encoding in zip(circuit.operations, circuit.preparing(), strict=True):
         for primitive in _primitives(operation, noise, representation, encoding=encoding):
             ready = _fold(primitive, waiting)
             if ready.is_constant and len(ready.wires) == 1:

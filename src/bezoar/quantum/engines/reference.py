@@ -39,8 +39,7 @@ def density_matrix(
     n = circuit.n_qubits
     rho = np.zeros((2**n, 2**n), dtype=complex)
     rho[0, 0] = 1
-    for position, operation in enumerate(circuit.operations):
-        encoding = circuit.prepares_data(position)
+    for operation, encoding in zip(circuit.operations, circuit.preparing(), strict=True):
         rho = _apply(rho, operation, x, theta, noise, n, encoding=encoding)
     return rho
 

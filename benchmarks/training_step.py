@@ -171,7 +171,7 @@ def main() -> None:
             "bezoar exact, 64 trainings": bezoar_step(circuit, 64),
             "bezoar exact, 1 training": bezoar_step(circuit, 1),
             "bezoar SPSA 1000 shots, 64 trainings": bezoar_step(
-                circuit, 64, gradient=SPSA(), shots=1000, sampler="joint"
+                circuit, 64, gradient=SPSA(), shots=1000
             ),
         }
         if "pennylane" not in options.without:

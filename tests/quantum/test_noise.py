@@ -143,8 +143,9 @@ class TestChannels:
             channel.excited,  # pyright: ignore[reportArgumentType]
         )
         theirs = PTM(SuperOp(error)).data
-        # Qiskit builds it from other operators, and rounds a little more.
-        np.testing.assert_allclose(transfer(channel), theirs, rtol=0, atol=1e-12)
+        # Qiskit drops operators of weight below 1e-8; ours holds the closed form to rounding, see
+        # the test above.
+        np.testing.assert_allclose(transfer(channel), theirs, rtol=0, atol=2e-8)
 
     def test_thermal_relaxation_at_its_ends(self):
         assert is_identity(ThermalRelaxation(1.0, 1.0, 0.0))

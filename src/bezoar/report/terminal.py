@@ -36,8 +36,7 @@ def summary(record: RunRecord) -> RenderableType:
     ]
     legend = [Text(_legend(story), style="dim"), Text()] if tables else []
     findings = [
-        Text.assemble((f.severity.upper(), "bold"), _tight(f" {f.message}"))
-        for f in story.findings
+        Text.assemble((f.severity.upper(), "bold"), _tight(f" {f.message}")) for f in story.findings
     ]
     if findings:
         findings.append(Text("What to do about each is in the report.", style="dim"))

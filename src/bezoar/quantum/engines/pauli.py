@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,10 +17,16 @@ from torch import Tensor
 
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.quantum.circuit import Circuit
-from bezoar.quantum.engines.encoder import check_features
 from bezoar.quantum.engines.layout import ROWS, Layout, Route, lay_out, light_cone, plan_route
 from bezoar.quantum.engines.lowering import lower, readout_transfer
 from bezoar.quantum.engines.machine import Built, Machine, Share, take
+from bezoar.quantum.engines.pauli_states import (
+    Halves,
+    PauliStates,
+    expect,
+    expect_backward,
+    pick_samples,
+)
 from bezoar.quantum.noise import NoiseModel
 from bezoar.quantum.states import EncodedStates
 
@@ -30,68 +35,6 @@ _MOST_CONE_WIRES = 10
 # What one more sweep costs beside its arithmetic, in numbers of a sweep's rows.
 _SWEEP_OVERHEAD = 4096
 _LETTERS = "IXYZ"
-
-
-class Halves(NamedTuple):
-    """States as ``left[i] * right[j]``, the two parts of an order of wires.
-
-    A product state is never multiplied out: contracting half by half costs the same arithmetic and
-    reads the square root of the numbers. Where there is but one part, `left` is None.
-    """
-
-    left: Tensor | None
-    right: Tensor
-
-    def batch(self, index: Tensor | None) -> Halves:
-        """The samples that each training looks at, ``(T, B, ...)``; all, without T, for None."""
-        left = None if self.left is None else _batch(self.left, index)
-        return Halves(left, _batch(self.right, index))
-
-
-class PauliStates:
-    """Encoded states as tensors, in the layouts that the sweeps end in.
-
-    Attributes:
-        qubits: ``(sample, wire, 4)``, the I, X, Y, Z expectations of each qubit.
-    """
-
-    def __init__(self, states: EncodedStates, dtype: torch.dtype, device: torch.device) -> None:
-        self._states = states
-        self._dtype = dtype
-        self._device = device
-        self._cache: dict[tuple[int, ...], Halves] = {}
-        self.qubits = self._tensor(_single_qubits(states))
-
-    def __len__(self) -> int:
-        return len(self.qubits)
-
-    def on(self, order: tuple[int, ...]) -> Halves:
-        """The reduced states on the wires of `order`, parted where its rows stand or halfway."""
-        if order not in self._cache:
-            self._cache[order] = self._reduced(order)
-        return self._cache[order]
-
-    def _reduced(self, order: tuple[int, ...]) -> Halves:
-        wires = tuple(axis for axis in order if axis != ROWS)
-        if self._states.pauli is None:
-            middle = order.index(ROWS) or len(wires) // 2
-            left = self._product(wires[:middle]) if middle else None
-            return Halves(left, self._product(wires[middle:]))
-        n = self._states.n_qubits
-        vectors = self._states.pauli.reshape(-1, *(4,) * n)
-        rest = [w for w in range(n) if w not in wires]
-        vectors = vectors.transpose(0, *(1 + w for w in (*rest, *wires)))
-        dense = vectors.reshape(len(self), 4 ** len(rest), -1)[:, 0]
-        return Halves(None, self._tensor(dense))
-
-    def _product(self, wires: tuple[int, ...]) -> Tensor:
-        vectors = self.qubits[:, wires[0]]
-        for wire in wires[1:]:
-            vectors = (vectors[:, :, None] * self.qubits[:, None, wire]).reshape(len(self), -1)
-        return vectors.contiguous()
-
-    def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.as_tensor(np.ascontiguousarray(array), device=self._device).to(self._dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,8 +81,7 @@ class PauliProgram:
     """A noisy trainable circuit compiled for its observables.
 
     Args:
-        circuit: the whole circuit. When it re-uploads data, no state can be encoded once; every
-            sample then counts as a training of its own, which is slower by the batch size.
+        circuit: what the states go through; features in it are angles of the machine.
         noise: or None.
         observables: Pauli strings, one letter per wire.
         dtype, device: of all tensors.
@@ -157,17 +99,15 @@ class PauliProgram:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        self.circuit = circuit
         self.observables = tuple(observables)
         self.n_parameters = circuit.n_parameters
-        part = circuit if circuit.reuploads else circuit.trainable()
         self._layout = lay_out(
-            lower(part, noise, "transfer"),
+            lower(circuit, noise, "transfer"),
             circuit.n_qubits,
             "transfer",
             states=False,
         )
-        self._machine = Machine(
+        self.machine = Machine(
             self._layout, dtype=dtype, device=device, vacuum=(1.0, 0.0, 0.0, 0.0), backwards=True
         )
         self.dtype = dtype
@@ -209,9 +149,10 @@ class PauliProgram:
             index: ``(T, B)``, which samples each training looks at; None for all of them.
             keep: whether `backward` will be called.
         """
-        return self._run(self._machine.angles(theta, None), len(theta), states, index, keep=keep)
+        angles = self.machine.angles(theta, None)
+        return self.forward_angles(angles, len(theta), states, index, keep=keep)
 
-    def _run(
+    def forward_angles(
         self,
         angles: Tensor,
         n_trainings: int,
@@ -220,7 +161,8 @@ class PauliProgram:
         *,
         keep: bool,
     ) -> tuple[Tensor, Tape | None]:
-        built = self._machine.build(angles, n_trainings)
+        """As `forward`, from all angles ``(angle, T)`` of the machine."""
+        built = self.machine.build(angles, n_trainings)
         rows, levels = self._letter_rows(built)
         tape = Tape(built, rows, levels)
         parts = []
@@ -230,11 +172,11 @@ class PauliProgram:
         for bundle in self._bundles:
             observables, partial = self._bundle_rows(bundle, rows)
             kept: list[Tensor] | None = [] if keep else None
-            swept = self._machine.sweep(built, bundle.route, observables, kept)
+            swept = self.machine.sweep(built, bundle.route, observables, kept)
             batch = states.on(bundle.route.end).batch(index)
             if kept is not None:
                 tape.swept.append(_Swept(partial, kept, batch))
-            parts.append(_expect(swept, batch, bundle))
+            parts.append(expect(swept, batch, bundle.route.end, len(bundle.columns)))
         out = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
         out = out if self._order is None else out.index_select(2, self._order)
         return out, tape if keep else None
@@ -246,8 +188,8 @@ class PauliProgram:
         d_slots: list[Tensor | None] = [None] * len(built.slots)
         for bundle, swept in zip(self._bundles, tape.swept, strict=True):
             part = self._columns(grad, bundle.columns)
-            d_swept = _expect_backward(part, swept.batch, bundle)
-            d_observables = self._machine.sweep_backward(
+            d_swept = expect_backward(part, swept.batch, bundle.route.end)
+            d_observables = self.machine.sweep_backward(
                 built, bundle.route, swept.kept, d_swept, d_slots
             )
             shares += self._bundle_rows_backward(bundle, swept.partial, tape.rows, d_observables)
@@ -256,8 +198,8 @@ class PauliProgram:
             d_simple = (tape.qubits * part[..., None]).sum(1).transpose(0, 1)
             shares.append((self._simple_rows, d_simple))
         shares = self._letter_rows_backward(tape, shares)
-        d_angles = self._machine.build_backward(built, d_slots, shares)
-        return self._machine.parameters_backward(d_angles, self.n_parameters)
+        d_angles = self.machine.build_backward(built, d_slots, shares)
+        return self.machine.parameters_backward(d_angles, self.n_parameters)
 
     def _columns(self, grad: Tensor, columns: tuple[int, ...]) -> Tensor:
         return grad if len(columns) == len(self.observables) else grad[:, :, list(columns)]
@@ -303,7 +245,7 @@ class PauliProgram:
 
     def _wire_runs(self, layout: Layout) -> tuple[Tensor | None, list[Tensor | None]]:
         """The last run of each wire, and for product wires the runs before it, latest first."""
-        machine = self._machine
+        machine = self.machine
         chains = [layout.chains.get(wire, []) for wire in range(layout.n_wires)]
         last = [chain[-1] if chain else layout.trailing[wire] for wire, chain in enumerate(chains)]
         depth = max((len(chain) for chain in chains), default=0)
@@ -345,7 +287,7 @@ class PauliProgram:
         qubits = states.qubits
         if self._simple_wires is not None:
             qubits = qubits.index_select(1, self._simple_wires)
-        return _batch(qubits, index) if index is not None else qubits[None]
+        return pick_samples(qubits, index) if index is not None else qubits[None]
 
     # Observables that entanglers reach.
 
@@ -441,59 +383,6 @@ class PauliProgram:
         return wire * n_letters + _LETTERS.index(string[wire]) - self._letters.start
 
 
-class ReuploadProgram(PauliProgram):
-    """The batched fallback for circuits whose training acts before the data is fully in."""
-
-    def prepare(self, states: EncodedStates) -> PauliStates:  # noqa: ARG002
-        """Not for these circuits.
-
-        Raises:
-            InvalidArgument: always; there are no encoded states to prepare.
-        """
-        raise InvalidArgument("circuit", wanted="an encoding before training", got="re-uploading")
-
-    def prepare_features(self, features: np.ndarray) -> Tensor:
-        """The raw features on this program's device, ``(sample, feature)``."""
-        x = check_features(self.circuit, features)
-        return torch.as_tensor(x, device=self.device).to(self.dtype)
-
-    def forward_features(
-        self, theta: Tensor, features: Tensor, index: Tensor | None, *, keep: bool
-    ) -> tuple[Tensor, Tape | None]:
-        """As `forward`, with raw features ``(sample, feature)`` in place of states."""
-        n_trainings = len(theta)
-        if index is None:
-            index = torch.arange(len(features), device=self.device).expand(n_trainings, -1)
-        batch = index.shape[1]
-        each = theta.repeat_interleave(batch, dim=0)
-        angles = self._machine.angles(each, features.index_select(0, index.reshape(-1)))
-        out, tape = self._run(angles, len(each), self._vacuum(), None, keep=keep)
-        return out.reshape(n_trainings, batch, -1), tape
-
-    def backward_features(self, tape: Tape, grad: Tensor) -> Tensor:
-        """As `backward`."""
-        n_trainings, batch, n_observables = grad.shape
-        flat = grad.reshape(n_trainings * batch, 1, n_observables)
-        d_theta = self.backward(tape, flat)
-        return d_theta.reshape(n_trainings, batch, -1).sum(1)
-
-    def _vacuum(self) -> PauliStates:
-        bloch = np.zeros((1, self.circuit.n_qubits, 3))
-        bloch[:, :, 2] = 1
-        states = EncodedStates(n_qubits=self.circuit.n_qubits, bloch=bloch, pure=True)
-        return PauliStates(states, self.dtype, self.device)
-
-
-def _single_qubits(states: EncodedStates) -> np.ndarray:
-    n = states.n_qubits
-    if states.bloch is not None:
-        one = np.ones((*states.bloch.shape[:2], 1), dtype=states.bloch.dtype)
-        return np.concatenate([one, states.bloch], axis=2)
-    assert states.pauli is not None  # noqa: S101 - one of the two is there
-    places = np.array([[4 ** (n - 1 - wire) * letter for letter in range(4)] for wire in range(n)])
-    return states.pauli[:, places]
-
-
 def _support(string: str) -> list[int]:
     return [wire for wire, letter in enumerate(string) if letter != "I"]
 
@@ -516,49 +405,3 @@ def _index_or_none(positions: list[int], size: int, device: torch.device) -> Ten
     if positions == list(range(size)):
         return None
     return torch.as_tensor(positions, dtype=torch.int64, device=device)
-
-
-def _batch(states: Tensor, index: Tensor | None) -> Tensor:
-    """The samples that each training looks at, ``(T, B, ...)``; all, without T, for None."""
-    if index is None:
-        return states
-    shape = (*index.shape, *states.shape[1:])
-    return states.index_select(0, index.reshape(-1)).reshape(shape)
-
-
-def _expect(observables: Tensor, batch: Halves, bundle: _Bundle) -> Tensor:
-    """``(T, B, observable)`` from observables ``(T, ...)`` with axes as the route ends."""
-    n_trainings, n_observables = observables.shape[0], len(bundle.columns)
-    left, right = batch
-    slow = 4 ** bundle.route.end.index(ROWS)
-    if left is None and slow > 1:
-        observables = observables.reshape(n_trainings, slow, n_observables, -1).transpose(1, 2)
-        slow = 1
-    rows = observables.reshape(n_trainings, -1, right.shape[-1])
-    if right.ndim == 3:
-        out = torch.bmm(right, rows.transpose(1, 2))
-    else:
-        out = right @ rows.reshape(-1, right.shape[-1]).t()
-        out = out.reshape(len(right), n_trainings, -1).transpose(0, 1)
-    if left is None:
-        return out
-    if slow > 1:
-        shaped = out.reshape(*out.shape[:2], slow, n_observables)
-        return (shaped * left[..., None]).sum(2)
-    shaped = out.reshape(*out.shape[:2], n_observables, -1)
-    return (shaped * left[..., None, :]).sum(3)
-
-
-def _expect_backward(grad: Tensor, batch: Halves, bundle: _Bundle) -> Tensor:
-    n_trainings, n_samples, n_observables = grad.shape
-    left, right = batch
-    slow = 4 ** bundle.route.end.index(ROWS)
-    if left is not None:
-        both = (
-            left[..., None] * grad[:, :, None] if slow > 1 else grad[..., None] * left[..., None, :]
-        )
-        grad = both.reshape(n_trainings, n_samples, -1)
-    out = torch.bmm(grad.transpose(1, 2), right) if right.ndim == 3 else grad.mT @ right
-    if left is None and slow > 1:
-        out = out.reshape(n_trainings, n_observables, slow, -1).transpose(1, 2)
-    return out.reshape(n_trainings, -1)

@@ -15,8 +15,9 @@ from bezoar.contracts.errors import InvalidArgument
 from bezoar.quantum.circuit import Circuit
 from bezoar.quantum.engines.encoder import encode, starts_with_state
 from bezoar.quantum.engines.layout import light_cone
-from bezoar.quantum.engines.pauli import PauliProgram, ReuploadProgram
+from bezoar.quantum.engines.pauli import PauliProgram
 from bezoar.quantum.engines.reference import pauli_z_each
+from bezoar.quantum.engines.reupload import ReuploadProgram
 from bezoar.quantum.engines.statevector import StateVectorProgram
 from bezoar.quantum.noise import NoiseModel
 from bezoar.quantum.states import EncodedStates
@@ -79,9 +80,7 @@ class Program:
     @property
     def numbers_per_training(self) -> int:
         """About how many numbers one training keeps moving: what a chunk should be chosen by."""
-        if isinstance(self._runner, PauliProgram):
-            return self._runner.numbers_per_training
-        return 2 * 32 * 2**self.circuit.n_qubits
+        return self._runner.numbers_per_training
 
     def encode(self, features: npt.ArrayLike) -> Inputs:
         """Samples ``(sample, feature)`` ready for this program; done once per data set.
@@ -89,7 +88,7 @@ class Program:
         Raises:
             InvalidArgument, InvalidData: as `bezoar.quantum.engines.encoder.encode`.
         """
-        if isinstance(self._runner, PauliProgram) and not isinstance(self._runner, ReuploadProgram):
+        if isinstance(self._runner, PauliProgram):
             width = np.float32 if self.dtype == torch.float32 else np.float64
             states = encode(self.circuit.encoding(), features, self.noise, dtype=width)
             return self.inputs_from(states)
@@ -131,16 +130,12 @@ class Program:
         batch = len(inputs) if index is None else index.shape[1]
         if not len(theta) * batch:
             return theta.new_zeros((len(theta), batch, len(self.observables))), None
-        if isinstance(self._runner, ReuploadProgram):
-            return self._runner.forward_features(theta, inputs.states, index, keep=keep)
         return self._runner.forward(theta, inputs.states, index, keep=keep)
 
     def backward(self, tape: Any, grad: Tensor) -> Tensor:
         """Gradient ``(T, P)`` from that of the expectations, ``(T, B, M)``."""
         if not grad.numel():
             return grad.new_zeros((len(grad), self.n_parameters))
-        if isinstance(self._runner, ReuploadProgram):
-            return self._runner.backward_features(tape, grad)
         return self._runner.backward(tape, grad)
 
     def expectations(self, theta: Tensor, inputs: Inputs, index: Tensor | None = None) -> Tensor:
@@ -228,8 +223,12 @@ def compile_circuit(
     if chosen == "statevector":
         runner: Any = StateVectorProgram(circuit, strings, dtype=kind, device=where)
     else:
-        kind_of = ReuploadProgram if circuit.reuploads else PauliProgram
-        runner = kind_of(circuit, None if quiet else noise, strings, dtype=kind, device=where)
+        active = None if quiet else noise
+        if circuit.reuploads:
+            runner = ReuploadProgram(circuit, active, strings, dtype=kind, device=where)
+        else:
+            part = circuit.trainable()
+            runner = PauliProgram(part, active, strings, dtype=kind, device=where)
     return Program(circuit, noise, strings, runner)
 
 

@@ -86,6 +86,11 @@ class StateVectorProgram:
         self._signs = torch.as_tensor(np.stack(signs), device=device).to(self._complex)
         self._flips = flips
 
+    @property
+    def numbers_per_training(self) -> int:
+        """Real numbers of a batch of 32 states."""
+        return 2 * 32 * 2**self.circuit.n_qubits
+
     def prepare_features(self, features: np.ndarray) -> VectorStates:
         """Encodes samples ``(sample, feature)``.
 

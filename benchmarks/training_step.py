@@ -10,6 +10,7 @@ run in this process on one core; times are CPU time; peers alternate, and median
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import statistics
 import time
@@ -24,7 +25,7 @@ import torch
 
 from bezoar.contracts import plugins
 from bezoar.models.training import Job, TrainingSettings, train_many
-from bezoar.quantum.circuit import Circuit, Parameter
+from bezoar.quantum.circuit import Angle, Circuit, Feature, Parameter
 from bezoar.quantum.engines.gradients import SPSA
 from bezoar.quantum.engines.plan import compile_circuit
 from bezoar.quantum.noise import ad_dep
@@ -37,6 +38,11 @@ def circuit_of(number: int) -> Circuit:
     encoding = plugins.load("encodings", "angle")()
     ansatz = plugins.load("ansatze", f"sim-{number}")
     return encoding.circuit(2 * QUBITS, QUBITS).then(ansatz.circuit(QUBITS, 1))
+
+
+def feature_of(angle: Angle) -> int:
+    assert isinstance(angle, Feature)
+    return angle.indices[0]
 
 
 def bezoar_step(circuit: Circuit, trainings: int, **settings: Any) -> Callable[[], float]:
@@ -68,7 +74,7 @@ def pennylane_step(circuit: Circuit) -> Callable[[], float]:
     def node(x: Any, theta: Any) -> Any:
         for operation in circuit.operations:
             (angle,) = operation.angles
-            value = theta[angle.index] if isinstance(angle, Parameter) else x[:, angle.indices[0]]
+            value = theta[angle.index] if isinstance(angle, Parameter) else x[:, feature_of(angle)]
             getattr(qml, operation.gate)(value, wires=operation.wires)
             for wire in operation.wires:
                 qml.AmplitudeDamping(P, wires=wire)
@@ -94,9 +100,7 @@ def pennylane_step(circuit: Circuit) -> Callable[[], float]:
 
 
 def tensorcircuit_step(circuit: Circuit, trainings: int) -> Callable[[], float]:
-    import jax
-    import jax.numpy as jnp
-    import tensorcircuit as tc
+    jax, jnp, tc = map(importlib.import_module, ("jax", "jax.numpy", "tensorcircuit"))
 
     tc.set_backend("jax")
     tc.set_dtype("complex64")
@@ -105,7 +109,7 @@ def tensorcircuit_step(circuit: Circuit, trainings: int) -> Callable[[], float]:
         c = tc.DMCircuit(QUBITS)
         for operation in circuit.operations:
             (angle,) = operation.angles
-            value = theta[angle.index] if isinstance(angle, Parameter) else x[angle.indices[0]]
+            value = theta[angle.index] if isinstance(angle, Parameter) else x[feature_of(angle)]
             getattr(c, operation.gate.lower())(*operation.wires, theta=value)
             for wire in operation.wires:
                 c.amplitudedamping(wire, gamma=P, p=1.0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bezoar.attacks.poisoning.quid import QUID
+from bezoar.attacks import QUID
 from bezoar.contracts.dataset import Dataset
 from bezoar.data import AngleScaler, load, make_reducer, split
 from bezoar.defences.detectors.state_similarity import StateSimilarityGap

@@ -29,8 +29,8 @@ def dense_states(
 ) -> EncodedStates:
     """States of the Ginibre ensemble: of full rank, or pure with ``rank=1``."""
     size = 2**n_qubits
-    rank = rank or size
-    draws = rng.normal(size=(n, size, rank)) + 1j * rng.normal(size=(n, size, rank))
+    shape = (n, size, size if rank is None else rank)
+    draws = rng.normal(size=shape) + 1j * rng.normal(size=shape)
     products = draws @ draws.conj().swapaxes(1, 2)
     matrices = products / np.trace(products, axis1=1, axis2=2)[:, None, None]
     return from_matrices(matrices, pure=rank == 1)

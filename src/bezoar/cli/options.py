@@ -97,7 +97,10 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
 
 def _names(text: str) -> list[str]:
     """Names parted by commas; a name that holds a comma is quoted as in CSV."""
-    names = next(csv.reader([text], skipinitialspace=True), [])
+    try:
+        names = next(csv.reader([text], skipinitialspace=True, strict=True), [])
+    except csv.Error as error:
+        raise argparse.ArgumentTypeError(f"wanted names as in CSV, got {text!r}") from error
     if '"' not in text:
         names = [name.strip() for name in names]
         if not all(names):

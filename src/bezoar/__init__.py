@@ -1,4 +1,4 @@
-"""Bezoar: measure, mount, detect and repair poisoning of quantum machine-learning models.
+"""Bezoar: measure, mount and detect poisoning of quantum machine-learning models.
 
 ``import bezoar`` loads nothing heavy; import the room that you need, for example
 ``from bezoar.models import QNNClassifier`` or ``from bezoar.attacks import QUID``.

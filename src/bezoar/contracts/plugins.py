@@ -43,6 +43,12 @@ def load(kind: str, name: str) -> Any:
         ) from error
 
 
+def provider(kind: str, name: str) -> str:
+    """The package and version that registers `name`, "" where nothing does."""
+    found = [point.dist for point in _points(kind) if point.name == name]
+    return f"{found[0].name} {found[0].version}" if found and found[0] is not None else ""
+
+
 def _points(kind: str) -> list[EntryPoint]:
     if kind not in KINDS:
         raise UnknownName("kind", kind, KINDS)

@@ -208,8 +208,10 @@ def _train_cells(run: _Run, programs: Mapping[str, Program]) -> dict[Cell, dict[
         for start in range(0, len(pending), _CHUNK):
             chunk = pending[start : start + _CHUNK]
             for cell, result in _train_chunk(run, programs[noise], chunk, len(done), len(cells)):
-                run.store.put(_cell_key(run, cell), result)
                 done[cell] = result
+                # What failed in part is tried again by the next run.
+                if not result.get("failures"):
+                    run.store.put(_cell_key(run, cell), result)
     return done
 
 
@@ -275,8 +277,9 @@ def _poisoned(run: _Run, cell: Cell) -> Poisoned | None:
         encoder=victim.state_encoder(run.plan, run.data, cell.noise),
         metric=run.plan.metric,
     )
-    # Without the noise in the name, so that every noise sees the same samples poisoned.
-    rng = generator(cell.seed, "attack", cell.attack, cell.ratio)
+    # One stream for all: noises and attacks poison the same samples, larger ratios some more, so
+    # that what differs between them is not the draw.
+    rng = generator(cell.seed, "attack")
     train = run.repetition(cell.seed).train
     poisoned = attack.poison(train, rng=rng)
     _check_poisoned(train, poisoned)
@@ -429,7 +432,10 @@ def _similarity(run: _Run, noise: str, seed: int) -> dict[str, Any]:
 def _cell_key(run: _Run, cell: Cell) -> dict[str, Any]:
     settings: dict[str, Any] = {"noise": cell.noise, "attack": cell.attack, "ratio": cell.ratio}
     if cell.attack != "none":
-        settings["detectors"] = list(run.plan.detectors)
+        settings["from"] = plugins.provider("attacks", cell.attack)
+        settings["detectors"] = {
+            name: plugins.provider("detectors", name) for name in run.plan.detectors
+        }
     return run.key("train", seed=cell.seed, **settings)
 
 

@@ -34,6 +34,9 @@ _NOT_IN_A_CELL = ("data", "noise", "attacks", "ratios", "seeds", "detectors", "t
 class AuditPlan:
     """Every option of `bezoar audit`; the defaults follow the QUID paper where it says.
 
+    They differ in two things: gradients and expectations are exact (there: SPSA, 1000 shots), and
+    features are reduced by PCA (there: an autoencoder).
+
     Attributes:
         data: a data set's name or a file.
         label: the label column of a file; None finds it.

@@ -67,7 +67,7 @@ def poison_data(
     known = victim.state_encoder(plan, data, plan.noise[0])
     encoder = RawEncoder(circuit=known.circuit, noise=known.noise, pipeline=pipeline)
     chosen = attack_named(attack, ratio=ratio, encoder=encoder, metric=plan.metric)
-    return chosen.poison(data, rng=generator(seed, "attack", attack, ratio))
+    return chosen.poison(data, rng=generator(seed, "attack"))
 
 
 def poison_to_files(

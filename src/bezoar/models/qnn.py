@@ -34,7 +34,8 @@ class QNNClassifier(QuantumClassifier):
 
     ``p(class | x) = softmax(W^T z + b)`` with ``z_w = Tr(Z_w E_theta(rho(x)))``, the expectation
     of Z on each wire after the noisy encoding ``rho`` and the noisy trained circuit ``E_theta``;
-    theta, W and b minimise the cross entropy. Defaults are those of the QUID paper.
+    theta, W and b minimise the cross entropy. Defaults are those of the QUID paper,
+    but the gradient, which is exact (there: SPSA with 1000 shots).
 
     `shots` make training noisy as on a device; predictions always come from exact expectations, in
     double precision. For many trainings at once see `bezoar.models.training.train_many`.

@@ -37,6 +37,8 @@ _MOST_LEARNING_RATE = 1e3
 class TrainingSettings:
     """How to train; defaults are those of the QUID paper (arXiv 2411.14412, section 5.1).
 
+    But for the gradient, which is exact by default (there: SPSA with 1000 shots).
+
     Attributes:
         epochs: passes over the training samples.
         batch_size: samples per step; the last step of an epoch takes what is left.

@@ -14,6 +14,10 @@ CONTROLS = ("random", "random-uniform")
 _CELL_METRICS = ("accuracy", "relabel_invariant_accuracy", "accuracy_drop", "detection_auroc")
 
 
+#: Where the plan names no tolerance.
+DEFAULT_TOLERANCE = 0.05
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """What was attacked: a data set, a model and a noise setting.
@@ -73,6 +77,7 @@ class Results:
         attacks: in the order of the record, without "none".
         cells: every cell that the record speaks of.
         n_classes: how many classes there are, None when the record does not say.
+        tolerance: the drop of accuracy that the plan tolerates.
         undrawn: how many measurements share their place with another and appear only in the list
             of all measurements.
     """
@@ -81,6 +86,7 @@ class Results:
     attacks: tuple[str, ...]
     cells: Mapping[tuple[Condition, str, float], Cell] = field(default_factory=dict)
     n_classes: int | None = None
+    tolerance: float = DEFAULT_TOLERANCE
     undrawn: int = 0
 
     def label_of(self, tags: Tags) -> str:
@@ -116,6 +122,20 @@ class Results:
             return None
         return _value(baseline.accuracy) - _value(cell.accuracy)
 
+    def certain_loss(self, cell: Cell) -> float | None:
+        """The low end of the loss: of the paired drop, or else of the two accuracies' intervals.
+
+        With one seed there is no interval, and it is the loss itself.
+        """
+        if cell.drop is not None:
+            return cell.drop.value if cell.drop.low is None else cell.drop.low
+        baseline = self.baseline(cell.condition)
+        ends = (
+            None if baseline is None or baseline.accuracy is None else baseline.accuracy.low,
+            None if cell.accuracy is None else cell.accuracy.high,
+        )
+        return self.loss(cell) if None in ends else ends[0] - ends[1]  # type: ignore[operator]
+
     def real_loss(self, cell: Cell) -> float | None:
         """What is still lost after the best one-to-one renaming of the outputs."""
         baseline = self.baseline(cell.condition)
@@ -139,6 +159,7 @@ def arrange(record: RunRecord) -> Results:
         attacks=tuple(dict.fromkeys(attack for _, attack, _ in places if attack != "none")),
         cells=cells,
         n_classes=_n_classes(record),
+        tolerance=_tolerance(record),
         undrawn=sum(
             len(found) - 1
             for metrics in places.values()
@@ -213,6 +234,11 @@ def _cell(
         ),
         reason=next((str(reason) for reason in reasons if reason), ""),
     )
+
+
+def _tolerance(record: RunRecord) -> float:
+    value = record.plan.get("tolerance")
+    return float(value) if isinstance(value, int | float) else DEFAULT_TOLERANCE
 
 
 def _n_classes(record: RunRecord) -> int | None:

@@ -34,15 +34,13 @@ from bezoar.report.wording import (
     value_of,
 )
 
-#: A loss of accuracy from which the verdict calls an attack harmful.
-HARM = 0.10
 #: Variance of an overlap estimated with 1000 shots, at worst: k (1 - k) / 1000 at k = 1/2.
 KERNEL_FLOOR = 0.25 / 1000
 
 RULES = (
     (
-        f"The verdict takes the smallest tested ratio at which an attack costs at least "
-        f"{points(HARM)} of accuracy with an interval of the drop above zero, in the first "
+        "The verdict takes the smallest tested ratio at which an attack surely costs more accuracy "
+        "than the plan tolerates (the whole interval of the drop lies above it), in the first "
         "condition. Attacks that use no knowledge (random flipping) are what the others are "
         "compared with."
     ),
@@ -159,12 +157,9 @@ def tell(record: RunRecord) -> Story:
 
 
 def is_harmful(results: Results, cell: Cell) -> bool:
-    """Whether the attack costs at least `HARM`, beyond doubt where there are seeds to tell."""
-    loss = results.loss(cell)
-    if loss is None or loss < HARM:
-        return False
-    low = None if cell.drop is None else number(cell.drop.low)
-    return low is None or low > 0
+    """Whether the attack costs more than is tolerated, surely where there are seeds to tell."""
+    certain = results.certain_loss(cell)
+    return certain is not None and certain > results.tolerance
 
 
 def comparison(results: Results, cell: Cell | None) -> Cell | None:
@@ -273,10 +268,10 @@ def _headline(record: RunRecord, results: Results, cell: Cell | None) -> str:
             return f"{'One finding' if count == 1 else f'{count} findings'} to act on."
         return "No attack was measured, so there is no verdict."
     if not is_harmful(results, cell):
-        return f"No tested attack clearly costs {points(HARM)} of accuracy."
+        return f"No tested attack surely costs more than {points(results.tolerance)} of accuracy."
     return (
-        f"With {percent(cell.ratio)} of the training set poisoned by {attack_name(cell.attack)}, "
-        f"accuracy falls {_from_to(results, cell)}."
+        f"With {percent(cell.ratio)} of the training set poisoned by "
+        f"{attack_name(cell.attack).replace(' poisoning', '')}, accuracy falls {_from_to(results, cell)}."
     )
 
 
@@ -375,7 +370,7 @@ def _detection(cell: Cell | None) -> Statement | None:
         answer, tail = "Yes", ""
     text = (
         f"{answer}. To the detector {best.tags.get('detector', '')}, a sample poisoned by "
-        f"{attack_name(cell.attack)} at {percent(cell.ratio)} looks more suspicious than a clean "
+        f"{attack_name(cell.attack).replace(' poisoning', '')} at {percent(cell.ratio)} looks more suspicious than a clean "
         f"one {round(100 * value)} times in 100 ({_auroc(best)}){tail}."
     )
     return Statement(topic="Would you see it?", text=text)

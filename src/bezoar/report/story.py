@@ -271,8 +271,13 @@ def _headline(record: RunRecord, results: Results, cell: Cell | None) -> str:
         return f"No tested attack surely costs more than {points(results.tolerance)} of accuracy."
     return (
         f"With {percent(cell.ratio)} of the training set poisoned by "
-        f"{attack_name(cell.attack).replace(' poisoning', '')}, accuracy falls {_from_to(results, cell)}."
+        f"{_means(cell.attack)}, accuracy falls {_from_to(results, cell)}."
     )
+
+
+def _means(attack: str) -> str:
+    """The attack's name after "poisoned by"."""
+    return attack_name(attack).replace("bi-level poisoning", "the bi-level attack")
 
 
 def _harm(results: Results, cell: Cell | None) -> Statement | None:
@@ -370,7 +375,7 @@ def _detection(cell: Cell | None) -> Statement | None:
         answer, tail = "Yes", ""
     text = (
         f"{answer}. To the detector {best.tags.get('detector', '')}, a sample poisoned by "
-        f"{attack_name(cell.attack).replace(' poisoning', '')} at {percent(cell.ratio)} looks more suspicious than a clean "
+        f"{_means(cell.attack)} at {percent(cell.ratio)} looks more suspicious than a clean "
         f"one {round(100 * value)} times in 100 ({_auroc(best)}){tail}."
     )
     return Statement(topic="Would you see it?", text=text)

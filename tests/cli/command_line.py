@@ -62,7 +62,8 @@ def refused(answer: Answer, code: int) -> str:
 
 def start(*words: object, folder: Path, **environment: str) -> subprocess.Popen[str]:
     """The command in a process of its own; one torch thread, no bytecode files."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
+    away = ("PYTEST", "COV", "PYTHONUNBUFFERED")
+    clean = {name: text for name, text in os.environ.items() if not name.startswith(away)}
     fixed = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
     # A shell that starts tests in the background lets them ignore Ctrl-C, and children inherit it.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -141,7 +141,7 @@ def test_unknown_noise(bezoar: Terminal, noise: str) -> None:
         ("--qubits 40 --ansatz sim-6", "entangled qubits"),
         ("--qubits 40 --ansatz strongly-entangling --noise ad-dep:0.1", "entangled qubits"),
         ("--shots 100", "use gradient spsa or parameter-shift"),
-        ("--seeds 0", "seeds: wanted 1 or more, got 0"),
+        ("--seeds 0", "seeds: wanted from 1 to 10000, got 0"),
         ("--epochs 0", "epochs: wanted"),
         ("--layers 0", "layers: wanted"),
         ("--batch-size 0", "batch_size: wanted"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from command_line import finished, python, start
+from command_line import COMMAND, finished, python, start
 
 from bezoar._version import __version__
 
@@ -68,6 +71,34 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path) -> None:
     answer = finished(process)
     assert answer.code == 0
     assert answer.error == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "code"),
+    [("audit irs", "2>&-", 4), ("list attacks", ">&-", 0), ("report missing", "2>&-", 2)],
+)
+def test_streams_that_the_caller_closed_change_no_exit_code(
+    tmp_path: Path, words: str, closed: str, code: int
+) -> None:
+    line = f'"$0" "$1" {words} {closed}'
+    done = subprocess.run(
+        ["sh", "-c", line, sys.executable, COMMAND], cwd=tmp_path, check=False, timeout=120
+    )
+    assert done.returncode == code
+
+
+def test_output_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", '"$0" "$1" list attacks > /dev/full', sys.executable, COMMAND],
+        cwd=tmp_path,
+        env={name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "bezoar: the system refused: [Errno 28] No space left on device\n"
 
 
 def test_a_terminal_of_few_letters_is_no_failure(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from bezoar.contracts.records import ThreatModel
 from bezoar.contracts.suspicion import Suspicion
 from bezoar.contracts.truth import Poisoned
 from bezoar.defences.detectors.state_similarity import StateSimilarityGap
+from bezoar.evaluate import audit
 from bezoar.evaluate.audit import run_audit
 from bezoar.report import render
 from bezoar.report.data import schema
@@ -260,3 +261,30 @@ def test_an_attack_whose_class_cannot_be_made_is_refused_before_anything_is_trai
     with pytest.raises(InvalidData, match="a licence"):
         run_audit(small_plan(attacks=("fake",)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("lost", [slice(0, 1), slice(1, 2), slice(None)], ids=str)
+def test_trainings_that_diverge_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: slice
+) -> None:
+    predict = audit.predict_scores
+
+    def diverged(*arguments: Any, **named: Any) -> Any:
+        scores = predict(*arguments, **named)
+        scores[lost] = np.nan
+        return scores
+
+    monkeypatch.setattr(audit, "predict_scores", diverged)
+    plan = small_plan(attacks=("random",), epochs=1, seeds=1)
+    record = run_audit(plan, tmp_path)
+    assert record.outcome == "partial"
+    assert len(record.failures) == (2 if lost == slice(None) else 1)
+    assert all("the training diverged" in line for line in record.failures)
+    assert len(record.select("accuracy")) == 2 - len(record.failures)
+    # Without its baseline a loss is unknown.
+    assert record.select("accuracy_drop") == ()
+    jsonschema.Draft202012Validator(schema()).validate(json.loads(record.to_json()))
+    for form in ("html", "md", "junit"):
+        assert render(record, form)
+    monkeypatch.undo()
+    assert run_audit(plan, tmp_path).outcome == "complete"

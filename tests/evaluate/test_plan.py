@@ -217,6 +217,13 @@ def test_values_of_the_wrong_kind_are_refused(settings: dict[str, Any], told: st
         {"noise": ("ad-dep:2",)},
         {"noise": ("ad-dep",)},
         {"optimizer": "adamw"},
+        {"qubits": 10**5},
+        {"layers": 10**4},
+        {"seeds": 10**30},
+        {"features": 10**30},
+        {"batch_size": 10**30},
+        {"shots": 10**30, "gradient": "spsa"},
+        {"spsa_directions": 10**30},
     ],
     ids=str,
 )

@@ -31,7 +31,7 @@ class _Parser(argparse.ArgumentParser):
     """argparse with our exit code for usage."""
 
     def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"bezoar: {message} (see {self.prog} --help)\n")
+        _say(f"{message} (see {self.prog} --help)")
         raise SystemExit(USAGE)
 
 
@@ -77,16 +77,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NOTHING_DONE
     try:
         with _warnings_in_one_line():
-            return options.run(options)
+            return _written_out(options.run(options))
     except BezoarError as error:
         _maybe_traceback()
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _fail("interrupted; what was finished is kept, the same command continues", FAILED)
     except BrokenPipeError:
-        # The reader went away (head, less): not our failure, and nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return NOTHING_FOUND
+    except OSError as error:
+        _maybe_traceback()
+        return _fail(f"the system refused: {error}", FAILED)
     except Exception as error:  # noqa: BLE001 - the last door before a user
         _maybe_traceback()
         return _fail(
@@ -96,13 +98,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
 
 
+def _written_out(code: int) -> int:
+    """`code`, when all that was printed has left; at its exit Python has its own words and code.
+
+    Raises:
+        OSError: it cannot leave.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()
+    except OSError:
+        _forget_output()
+        raise
+    return code
+
+
+def _forget_output() -> None:
+    """The reader went away (head, less): not our failure, and nobody to tell."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(message: str, code: int) -> int:
     _say(message)
     return code
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(f"bezoar: {' '.join(message.split())}\n")
+    # There is no stream at all when the caller has closed it.
+    if sys.stderr is not None:
+        sys.stderr.write(f"bezoar: {' '.join(message.split())}\n")
 
 
 @contextmanager

@@ -36,8 +36,9 @@ def run(options: argparse.Namespace) -> int:
     text = render(read_record(run), options.format)
     if not options.out:
         # The pages say that they are UTF-8, whatever the terminal is.
-        sys.stdout.buffer.write(text.encode())
-        sys.stdout.buffer.flush()
+        if sys.stdout is not None:
+            sys.stdout.buffer.write(text.encode())
+            sys.stdout.buffer.flush()
         return 0
     if Path(options.out).resolve() in (run.resolve(), (run / "record.json").resolve()):
         raise InvalidArgument("out", wanted="another file than the record", got=options.out)

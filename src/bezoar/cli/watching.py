@@ -23,7 +23,7 @@ def progress_bars() -> Iterator[Listener]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=sys.stderr is None or not sys.stderr.isatty(),
     )
     with bars:
         tasks = {}

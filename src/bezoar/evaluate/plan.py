@@ -29,6 +29,19 @@ _FIRST: dict[str, Any] = {"data": "digits", "classes": ("0", "1", "2", "3")}
 # What decides which cells there are, or how results are judged, but not what one cell computes.
 _NOT_IN_A_CELL = ("data", "noise", "attacks", "ratios", "seeds", "detectors", "tolerance")
 
+# Beyond these a number is a slip of the hand, and would take all memory before anything is said.
+_MOST: Mapping[str, int] = {
+    "samples": 10**9,
+    "features": 10**4,
+    "qubits": 10**4,
+    "layers": 10**3,
+    "seeds": 10**4,
+    "epochs": 10**9,
+    "batch_size": 10**9,
+    "shots": 10**9,
+    "spsa_directions": 10**4,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditPlan:
@@ -208,13 +221,10 @@ class AuditPlan:
             raise InvalidArgument("noise", wanted="one or more noise models", got="none at all")
 
     def _check_numbers(self) -> None:
-        for name in ("samples", "features", "qubits", "shots"):
+        for name, most in _MOST.items():
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidArgument(name, wanted="1 or more", got=value)
-        for name in ("seeds", "layers"):
-            if getattr(self, name) < 1:
-                raise InvalidArgument(name, wanted="1 or more", got=getattr(self, name))
+            if value is not None and not 1 <= value <= most:
+                raise InvalidArgument(name, wanted=f"from 1 to {most}", got=value)
         for ratio in self.ratios:
             if not 0 <= ratio < 1:
                 raise InvalidArgument(

@@ -201,3 +201,13 @@ def test_equal_plans_hash_alike_whatever_their_order_and_kind_of_sequence() -> N
 def test_records_are_frozen() -> None:
     with pytest.raises(AttributeError):
         record().kind = "scan"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("notes", "text"), ("failures", [1]), ("seeds", "0"), ("measurements", [{"value": "high"}])],
+)
+def test_a_record_with_fields_of_the_wrong_kind_is_damaged(field: str, value: object) -> None:
+    raw = json.loads(record().to_json()) | {field: value}
+    with pytest.raises(FileProblem, match="damaged"):
+        RunRecord.from_json(json.dumps(raw))

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bezoar.cli.options import add_options, given_settings
+from bezoar.cli.options import add_options, given_settings, somebody_watches
 
 NAME = "audit"
 DESCRIPTION = """\
@@ -45,9 +45,9 @@ def run(options: argparse.Namespace) -> int:
     import torch
     from rich.console import Console
 
-    from bezoar.cli.watching import progress_bars
     from bezoar.contracts.files import write_text
     from bezoar.evaluate.audit import run_audit
+    from bezoar.models.watching import watched
     from bezoar.report import render
     from bezoar.report.terminal import summary
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     plan = _plan(options)
     out = Path(options.out)
-    with progress_bars() as progress:
+    with watched(somebody_watches(), transient=True) as progress:
         record = run_audit(plan, out, progress=progress)
     write_text(out / "report.html", render(record, "html"))
     write_text(out / "report.md", render(record, "md"))

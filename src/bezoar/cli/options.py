@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -80,6 +81,11 @@ def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """The plan fields that the user gave."""
     values = {option.field: getattr(options, option.field, None) for option in PLAN_OPTIONS}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def somebody_watches() -> bool:
+    """Whether progress bars have a reader: stderr is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:

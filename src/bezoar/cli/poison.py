@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bezoar.cli.options import add_options, given_settings
+from bezoar.cli.options import add_options, given_settings, somebody_watches
 
 NAME = "poison"
 DESCRIPTION = """\
@@ -43,14 +43,14 @@ def run(options: argparse.Namespace) -> int:
     """Carries out the command."""
     import torch
 
-    from bezoar.cli.watching import progress_bars
     from bezoar.evaluate.plan import AuditPlan
     from bezoar.evaluate.poisoning import poison_to_files
+    from bezoar.models.watching import watched
 
     torch.set_num_threads(1)
     settings = given_settings(options) | {"data": options.data, "seeds": 1}
     plan = AuditPlan.from_settings(settings, source="command line")
-    with progress_bars() as progress:
+    with watched(somebody_watches(), transient=True) as progress:
         poisoned = poison_to_files(
             plan,
             options.attack,

@@ -34,9 +34,9 @@ def load(kind: str, name: str) -> Any:
         raise BezoarError(f"{kind} {name!r} is registered twice ({claims}); uninstall one")
     try:
         return found[0].load()
-    except (ImportError, AttributeError) as error:
-        if isinstance(error, BezoarError):
-            raise
+    except BezoarError:
+        raise
+    except Exception as error:  # whatever somebody else's module does at import
         raise BezoarError(
             f"{kind} {name!r} ({found[0].value}) cannot be loaded: {error}; "
             "reinstall the package that provides it"

@@ -198,12 +198,10 @@ class RunRecord:
             return cls(
                 **raw
                 | {
-                    "seeds": tuple(raw["seeds"]),
-                    "notes": tuple(raw["notes"]),
-                    "failures": tuple(raw["failures"]),
-                    "measurements": tuple(
-                        Measurement(**m | {"seeds": tuple(m["seeds"])}) for m in raw["measurements"]
-                    ),
+                    "seeds": _list_of(int, raw, "seeds"),
+                    "notes": _list_of(str, raw, "notes"),
+                    "failures": _list_of(str, raw, "failures"),
+                    "measurements": tuple(_measurement(m) for m in raw["measurements"]),
                     "tables": tuple(_table(t) for t in raw["tables"]),
                     "findings": tuple(
                         Finding(**f | {"references": tuple(f["references"])})
@@ -247,6 +245,22 @@ def hash_of(value: object) -> str:
     """The first 16 hex digits of the SHA-256 of the canonical JSON of `value`."""
     text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _list_of(kind: type, raw: Mapping[str, Any], key: str) -> tuple[Any, ...]:
+    items = raw[key]
+    if not isinstance(items, list) or not all(isinstance(item, kind) for item in items):
+        raise TypeError(f"{key} is not a list of {kind.__name__}")
+    return tuple(items)
+
+
+def _measurement(raw: Mapping[str, Any]) -> Measurement:
+    for key in ("value", "low", "high"):
+        if raw[key] is not None and not isinstance(raw[key], int | float):
+            raise TypeError(f"{key} of a measurement is not a number")
+    if not isinstance(raw["tags"], dict) or not isinstance(raw["n"], int):
+        raise TypeError("tags or n of a measurement are not what they should be")
+    return Measurement(**{**raw, "seeds": _list_of(int, raw, "seeds")})
 
 
 def _table(raw: Mapping[str, Any]) -> Table:

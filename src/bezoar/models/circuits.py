@@ -12,6 +12,7 @@ from bezoar.quantum.encodings.angle import AngleEncoding
 from bezoar.quantum.encodings.encoding import Encoding
 
 DEFAULT_AXES = "XZ"
+_MOST_ENTANGLED = 200
 
 
 def build_encoding(encoding: str | Encoding = "angle", axes: str = DEFAULT_AXES) -> Encoding:
@@ -86,6 +87,14 @@ def build_circuit(
     """
     encoded = encoding_circuit(encoding, n_features, n_qubits)
     n_layers = whole_number("n_layers", n_layers)
+    # Building the quadratically many gates of some ansatze would take minutes, only to be refused.
+    if encoded.n_qubits > _MOST_ENTANGLED and not ansatz.circuit(2, 1).is_product:
+        raise InvalidArgument(
+            "n_qubits",
+            wanted=f"at most {_MOST_ENTANGLED} with an ansatz that entangles",
+            got=encoded.n_qubits,
+            mend="use fewer qubits, or sim-1, which does not entangle",
+        )
     return encoded.then(ansatz.circuit(encoded.n_qubits, n_layers))
 
 

@@ -13,8 +13,12 @@ from bezoar.contracts.progress import Progress, silent
 
 
 @contextmanager
-def watched(visible: bool = True) -> Iterator[Progress]:
-    """A `Progress` that shows a bar with the time left on stderr, or shows nothing.
+def watched(visible: bool = True, *, transient: bool = False) -> Iterator[Progress]:
+    """A `Progress` that shows a bar for each task with the time left on stderr, or shows nothing.
+
+    Args:
+        visible: whether to show anything.
+        transient: whether the bars vanish at the end.
 
     Example:
         >>> with watched(False) as progress:
@@ -29,7 +33,7 @@ def watched(visible: bool = True) -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    with Bars(*columns, console=Console(stderr=True), transient=transient) as bars:
         shown: dict[str, TaskID] = {}
 
         def tell(task: str, done: int, total: int) -> None:

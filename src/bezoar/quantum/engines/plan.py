@@ -273,7 +273,8 @@ def _check_observables(strings: Sequence[str], n_qubits: int) -> None:
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        # A number there and back: `meta` is a device too, but computes nothing.
+        torch.zeros((), device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise InvalidArgument(
             "device", wanted="a device of this torch, for example cpu", got=repr(name)

@@ -21,6 +21,8 @@ SamplerKind = Literal["auto", "joint", "marginal", "gaussian"]
 
 _MOST_JOINT_QUBITS = 8
 _MOST_LISTED_QUBITS = 10
+# What a sweep may keep moving without leaving a core's cache.
+_CACHE_NUMBERS = 1 << 17
 _HADAMARD = np.array([[1.0, 1.0], [1.0, -1.0]]) / 2
 
 
@@ -84,7 +86,7 @@ class ShotSampler:
             index: ``(R * T, B)`` or None.
             rngs: one stream per training, so that results do not depend on what else is trained.
         """
-        exact = self.program.forward(theta, inputs, index)[0].cpu().numpy().astype(np.float64)
+        exact = self._exact(theta, inputs, index).cpu().numpy().astype(np.float64)
         if self._joint:
             sampled = self._draw_joint(exact, rngs)
         elif self.kind == "marginal":
@@ -92,6 +94,19 @@ class ShotSampler:
         else:
             sampled = self._draw_gaussian(exact, rngs)
         return torch.as_tensor(sampled, device=self.program.device).to(self.program.dtype)
+
+    def _exact(self, theta: Tensor, inputs: Inputs, index: Tensor | None) -> Tensor:
+        """The exact expectations, in slices of trainings whose sweep stays in a core's cache."""
+        step = max(1, _CACHE_NUMBERS // self.program.numbers_per_training)
+        parts = [
+            self.program.forward(part, inputs, where)[0]
+            for part, where in zip(
+                theta.split(step),
+                itertools.repeat(None) if index is None else index.split(step),
+                strict=False,
+            )
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _draw_joint(self, strings: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
         probabilities = np.clip(strings @ self._transform, 0, None)

@@ -19,8 +19,8 @@ def small():
     return digits().features[:120]
 
 
-def quick(n_components: int, **settings: int) -> Autoencoder:
-    return Autoencoder(n_components=n_components, min_updates=40, **settings)
+def quick(n_components: int, batch_size: int = 32) -> Autoencoder:
+    return Autoencoder(n_components=n_components, min_updates=40, batch_size=batch_size)
 
 
 def test_unknown_reductions_list_the_known():

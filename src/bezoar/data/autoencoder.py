@@ -8,18 +8,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from bezoar.contracts.dataset import FloatArray
-from bezoar.contracts.errors import InvalidArgument
+from bezoar.contracts.errors import InvalidArgument, InvalidData
 from bezoar.contracts.progress import Progress, silent
-from bezoar.data.features import check_count, flat_features, read_only, train_matrix
+from bezoar.data.autoencoder_networks import initialised, networks
+from bezoar.data.features import (
+    ImageShape,
+    check_count,
+    check_seed,
+    flat_features,
+    image_shape,
+    read_only,
+    train_matrix,
+)
 
-# A flat row is taken for an image from 8 x 8 pixels on; 16 or 25 columns are more likely a table.
-_SMALLEST_SIDE = 8
-_CHANNELS = (8, 16)
-_HIDDEN = 64
 _ENCODING_BATCH = 2048
 _OUTERMOST = 1e6
 
@@ -28,7 +34,7 @@ _OUTERMOST = 1e6
 class Autoencoder:
     """Latent space of an autoencoder that minimises the squared reconstruction error.
 
-    Images go through two convolutions of 3 x 3 with stride 2 (8 and 16 channels, ReLU) and a
+    Images go through two convolutions of 3 x 3 with stride 2 (ReLU) and a
     linear layer to `n_components`, and back the same way. Flat features are seen as one grey
     image if their number is a square from 8 x 8 up; others go through one hidden layer of 64.
     Inputs are scaled to [0, 1], images by one range for all pixels, other features each by its
@@ -45,6 +51,7 @@ class Autoencoder:
         min_updates: optimiser steps, at least.
         batch_size: samples per step.
         learning_rate: of Adam.
+        channels: of the two convolutions; without effect on features that are no image.
 
     Raises:
         InvalidArgument: a setting out of range.
@@ -63,6 +70,7 @@ class Autoencoder:
     min_updates: int = 1000
     batch_size: int = 32
     learning_rate: float = 3e-3
+    channels: tuple[int, int] = (8, 16)
 
     def __post_init__(self) -> None:
         check_count(self.n_components)
@@ -74,6 +82,10 @@ class Autoencoder:
             raise InvalidArgument(
                 "learning_rate", wanted="a positive number", got=self.learning_rate
             )
+        if len(self.channels) != 2 or any(
+            isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in self.channels
+        ):
+            raise InvalidArgument("channels", wanted="two whole numbers", got=self.channels)
 
     def fit(
         self, train_features: FloatArray, *, seed: int, progress: Progress = silent
@@ -90,27 +102,63 @@ class Autoencoder:
             InvalidData: the features are not finite numbers, or all samples are the same.
         """
         matrix = train_matrix(train_features)
-        if self.n_components > matrix.shape[1]:
+        shape = image_shape(np.shape(train_features)[1:])
+        low, span = _input_range(matrix, per_feature=shape is None)
+        return self._fit(_Scaled(matrix, low, span), shape, seed, progress)
+
+    def fit_pixels(
+        self, images: npt.NDArray[np.uint8], *, seed: int, progress: Progress = silent
+    ) -> FittedAutoencoder:
+        """Trains on images of 8-bit pixels, which become ``pixel / 255`` one batch at a time.
+
+        The result transforms features in [0, 1], as `bezoar.data.load` gives images.
+
+        Args:
+            images: ``(sample, channel, height, width)``, uint8, of 8 x 8 pixels or more.
+            seed: of the first weights and of the order of the samples, 0 or more.
+            progress: told after each step.
+
+        Raises:
+            InvalidArgument: more components than pixels, or a negative seed.
+            InvalidData: not such images, or all are the same.
+        """
+        array = np.asarray(images)
+        if array.dtype != np.uint8 or array.ndim != 4 or image_shape(array.shape[1:]) is None:
+            raise InvalidData(
+                "images",
+                wanted="8-bit images (sample, channel, height, width) of 8 x 8 pixels or more",
+                got=f"{array.shape} of {array.dtype}",
+            )
+        matrix = array.reshape(len(array), int(np.prod(array.shape[1:])))
+        if not len(matrix) or (matrix == matrix[0]).all():
+            raise InvalidData("images", wanted="at least two different images", got=len(matrix))
+        n_features = matrix.shape[1]
+        scaled = _Scaled(matrix, np.zeros(n_features), np.ones(n_features))
+        return self._fit(scaled, image_shape(array.shape[1:]), seed, progress)
+
+    def _fit(
+        self, scaled: _Scaled, shape: ImageShape | None, seed: int, progress: Progress
+    ) -> FittedAutoencoder:
+        n_features = scaled.matrix.shape[1]
+        if self.n_components > n_features:
             raise InvalidArgument(
                 "n_components",
-                wanted=f"at most {matrix.shape[1]}, the number of features",
+                wanted=f"at most {n_features}, the number of features",
                 got=self.n_components,
                 mend="ask for fewer features",
             )
-        if seed < 0:
-            raise InvalidArgument("seed", wanted="0 or more", got=seed)
-        shape = _image_shape(np.shape(train_features)[1:])
-        low, span = _input_range(matrix, per_feature=shape is None)
-        encoder, decoder = _networks(matrix.shape[1], shape, self.n_components)
-        model = _initialised(nn.Sequential(encoder, decoder), int(seed))
-        scaled = _Scaled(matrix, low, span)
+        check_seed(seed)
+        encoder, decoder = networks(n_features, shape, self.n_components, self.channels)
+        model = initialised(nn.Sequential(encoder, decoder), int(seed))
         with _one_thread(), torch.inference_mode(mode=False), torch.enable_grad():
             losses = self._train(model, scaled, np.random.default_rng(seed), progress)
         return FittedAutoencoder(
             n_components=self.n_components,
-            low=read_only(low),
-            span=read_only(span),
+            low=read_only(scaled.low),
+            span=read_only(scaled.span),
             encoder=encoder.requires_grad_(requires_grad=False).eval(),
+            decoder=decoder.requires_grad_(requires_grad=False).eval(),
+            shape=shape,
             losses=losses,
         )
 
@@ -145,13 +193,17 @@ class FittedAutoencoder:
         n_components: how many numbers per sample come out.
         low, span: what scales the inputs, ``(x - low) / span``, ``(feature,)``.
         encoder: from scaled inputs ``(sample, feature)`` to latent features.
+        decoder: and back.
+        shape: channel, height and width that the features are seen as; None if not as an image.
         losses: mean squared error of each epoch, of inputs scaled to [0, 1].
     """
 
     n_components: int
     low: FloatArray
     span: FloatArray
-    encoder: nn.Module
+    encoder: nn.Sequential
+    decoder: nn.Sequential
+    shape: ImageShape | None
     losses: tuple[float, ...]
 
     def transform(self, features: FloatArray) -> FloatArray:
@@ -169,28 +221,42 @@ class FittedAutoencoder:
                 latent[part] = self.encoder(scaled.batch(part)).numpy()
         return latent
 
+    def decode(self, latent: FloatArray) -> FloatArray:
+        """The features ``(sample, feature)`` that latent ones stand for, in the units of the fit.
+
+        Args:
+            latent: ``(sample, n_components)``, as `transform` gives them.
+
+        Raises:
+            InvalidData: another number of latent features, or not finite numbers.
+        """
+        matrix = flat_features(latent, n_features=self.n_components)
+        features = np.empty((len(matrix), len(self.low)))
+        with _one_thread(), torch.no_grad():
+            for start in range(0, len(matrix), _ENCODING_BATCH):
+                part = slice(start, start + _ENCODING_BATCH)
+                inputs = torch.from_numpy(matrix[part].astype(np.float32))
+                features[part] = self.decoder(inputs).numpy()
+        features *= self.span
+        features += self.low
+        return features
+
 
 @dataclass(frozen=True, slots=True)
 class _Scaled:
     """Rows scaled as they are asked for, so that no second copy of the data is held."""
 
-    matrix: FloatArray
+    matrix: FloatArray | npt.NDArray[np.uint8]
     low: FloatArray
     span: FloatArray
 
     def batch(self, rows: np.ndarray | slice) -> Tensor:
+        if self.matrix.dtype == np.uint8:
+            return torch.from_numpy(self.matrix[rows].astype(np.float32)).div_(255)
         with np.errstate(over="ignore"):
             scaled = (self.matrix[rows] - self.low) / self.span
         # Train lies in [0, 1]; an unseen outlier must not overflow float32 on its way through.
         return torch.from_numpy(np.clip(scaled, -_OUTERMOST, _OUTERMOST).astype(np.float32))
-
-
-def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    if len(shape) == 1:
-        side = math.isqrt(shape[0])
-        shape = (1, side, side) if side * side == shape[0] else (1, 1, shape[0])
-    channels, height, width = shape
-    return (channels, height, width) if min(height, width) >= _SMALLEST_SIDE else None
 
 
 def _input_range(matrix: FloatArray, *, per_feature: bool) -> tuple[FloatArray, FloatArray]:
@@ -199,74 +265,6 @@ def _input_range(matrix: FloatArray, *, per_feature: bool) -> tuple[FloatArray, 
     low = np.broadcast_to(matrix.min(axis=axis), n_features).copy()
     span = np.broadcast_to(matrix.max(axis=axis), n_features) - low
     return low, np.where(span > 0, span, 1.0)
-
-
-def _networks(
-    n_features: int, shape: tuple[int, int, int] | None, n_components: int
-) -> tuple[nn.Sequential, nn.Sequential]:
-    # On the meta device no weights are drawn, so torch's global random state stays untouched.
-    with torch.device("meta"):
-        if shape is None:
-            return (
-                nn.Sequential(
-                    nn.Linear(n_features, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, n_components)
-                ),
-                nn.Sequential(
-                    nn.Linear(n_components, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, n_features)
-                ),
-            )
-        return _convolutional(shape, n_components)
-
-
-def _convolutional(
-    shape: tuple[int, int, int], n_components: int
-) -> tuple[nn.Sequential, nn.Sequential]:
-    few, many = _CHANNELS
-    full = shape[1:]
-    half = _halved(full)
-    quarter = _halved(half)
-    n_inner = many * quarter[0] * quarter[1]
-    encoder = nn.Sequential(
-        nn.Unflatten(1, shape),
-        nn.Conv2d(shape[0], few, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(few, many, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(n_inner, n_components),
-    )
-    decoder = nn.Sequential(
-        nn.Linear(n_components, n_inner),
-        nn.ReLU(),
-        nn.Unflatten(1, (many, *quarter)),
-        _doubling(many, few, half),
-        nn.ReLU(),
-        _doubling(few, shape[0], full),
-        nn.Flatten(),
-    )
-    return encoder, decoder
-
-
-def _halved(size: tuple[int, int]) -> tuple[int, int]:
-    return (size[0] + 1) // 2, (size[1] + 1) // 2
-
-
-def _doubling(inputs: int, outputs: int, size: tuple[int, int]) -> nn.ConvTranspose2d:
-    # Undoes a stride of 2; an even side needs one more row than the transpose gives.
-    extra = (1 - size[0] % 2, 1 - size[1] % 2)
-    return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=extra)
-
-
-def _initialised(model: nn.Sequential, seed: int) -> nn.Sequential:
-    """Weights as torch draws them by default, uniform in 1/sqrt(fan-in), but from `seed` alone."""
-    generator = torch.Generator().manual_seed(seed)
-    model.to_empty(device="cpu").to(torch.float32)
-    for layer in model.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            bound = 1 / math.sqrt(layer.weight[0].numel())
-            for parameter in layer.parameters():
-                nn.init.uniform_(parameter, -bound, bound, generator=generator)
-    return model
 
 
 @contextmanager

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from bezoar.contracts.dataset import FloatArray
 from bezoar.contracts.errors import InvalidArgument, InvalidData
+
+ImageShape = tuple[int, int, int]
+
+# A flat row is taken for an image from 8 x 8 pixels on; 16 or 25 columns are more likely a table.
+_SMALLEST_SIDE = 8
 
 # Beyond this, squares and differences of float64 numbers overflow.
 LARGEST = 1e150
@@ -73,6 +79,22 @@ def train_matrix(features: FloatArray) -> FloatArray:
     return matrix
 
 
+def image_shape(shape: tuple[int, ...]) -> ImageShape | None:
+    """Channel, height and width of a sample of this shape; None if it is no image.
+
+    A flat row is one grey image if its length is a square from 8 x 8 up.
+
+    Example:
+        >>> image_shape((64,)), image_shape((3, 32, 32)), image_shape((30,))
+        ((1, 8, 8), (3, 32, 32), None)
+    """
+    if len(shape) == 1:
+        side = math.isqrt(shape[0])
+        shape = (1, side, side) if side * side == shape[0] else (1, 1, shape[0])
+    channels, height, width = shape
+    return (channels, height, width) if min(height, width) >= _SMALLEST_SIDE else None
+
+
 def check_count(n_components: int) -> None:
     """Refuses a number of components that is not a whole number from 1 up.
 
@@ -84,6 +106,17 @@ def check_count(n_components: int) -> None:
         raise InvalidArgument(
             "n_components", wanted="a whole number, 1 or more", got=repr(n_components)
         )
+
+
+def check_seed(seed: int) -> None:
+    """Refuses a seed that is not a whole number from 0 up.
+
+    Raises:
+        InvalidArgument: it is not.
+    """
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not whole or seed < 0:
+        raise InvalidArgument("seed", wanted="a whole number, 0 or more", got=repr(seed))
 
 
 def read_only(array: FloatArray) -> FloatArray:

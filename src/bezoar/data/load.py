@@ -6,12 +6,14 @@ import inspect
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bezoar.contracts import plugins
 from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.errors import BezoarError, InvalidArgument, UnknownName
+from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.seeds import generator
 from bezoar.data.split import stratified_positions
 from bezoar.data.tabular import read_file
@@ -23,11 +25,15 @@ def load(
     label: str | None = None,
     classes: Sequence[str | int] | None = None,
     n_samples: int | None = None,
+    all_samples: bool = False,
+    folder: str | os.PathLike[str] | None = None,
+    progress: Progress = silent,
 ) -> Dataset:
     """Loads a registered data set or a file, and keeps what was asked of it.
 
     A registered data set is a callable that needs no argument and returns a `Dataset`; if it
-    takes ``n_samples``, None must mean all samples. Text that is a registered name means that
+    takes ``n_samples``, None must mean all samples; it may also take ``folder`` and ``progress``.
+    Text that is a registered name means that
     data set, so a file of the same name is reached as ``./name``; a `pathlib.Path` is a file.
 
     Args:
@@ -37,14 +43,19 @@ def load(
             order. None keeps all.
         n_samples: how many samples to keep, every class in proportion, always the same ones;
             None keeps what the source gives.
+        all_samples: all samples of the classes, also of a registered set that would draw some by
+            itself, so that the caller may draw afresh for each seed.
+        folder: where the files of a registered image set are; None for BEZOAR_DATA, else our
+            cache, which downloads fill. Without effect on what needs no such folder.
+        progress: told of downloads.
 
     Returns:
         The samples, with the ids that they have in the source.
 
     Raises:
         UnknownName: neither a known name nor a file, or an unknown class.
-        InvalidArgument: `label` for a registered data set, fewer than two classes, or more samples
-            than there are.
+        InvalidArgument: `label` for a registered data set, fewer than two classes, more samples
+            than there are, or both `n_samples` and `all_samples`.
         FileProblem, InvalidData: as in `bezoar.data.read_file`.
 
     Example:
@@ -52,6 +63,13 @@ def load(
         >>> data.features.shape, data.class_names, data.counts().tolist()
         ((100, 64), ('3', '8'), [51, 49])
     """
+    if all_samples and n_samples is not None:
+        raise InvalidArgument(
+            "n_samples",
+            wanted="none, as all_samples is set",
+            got=n_samples,
+            mend="leave one of the two out",
+        )
     if isinstance(source, str) and source in plugins.names("datasets"):
         if label is not None:
             raise InvalidArgument(
@@ -61,8 +79,10 @@ def load(
                 mend=f"for a file of this name give ./{source}",
             )
         # Choosing classes comes first, so that n_samples counts samples of these classes.
-        sizes = {} if n_samples is None else {"n_samples": n_samples if classes is None else None}
-        data = _registered(source, sizes)
+        given: dict[str, Any] = {"folder": folder, "progress": progress}
+        if all_samples or n_samples is not None:
+            given["n_samples"] = n_samples if classes is None else None
+        data = _registered(source, given)
     elif _is_path(source):
         data = read_file(source, label=label)
     else:
@@ -76,10 +96,10 @@ def load(
     return data
 
 
-def _registered(name: str, sizes: dict[str, int | None]) -> Dataset:
+def _registered(name: str, given: dict[str, Any]) -> Dataset:
     loader = plugins.load("datasets", name)
-    takes_sizes = "n_samples" in inspect.signature(loader).parameters
-    data = loader(**sizes) if takes_sizes else loader()
+    takes = inspect.signature(loader).parameters
+    data = loader(**{key: value for key, value in given.items() if key in takes})
     if not isinstance(data, Dataset):
         raise BezoarError(
             f"data set {name!r} gave a {type(data).__name__}, not a Dataset; "

@@ -8,7 +8,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -64,7 +64,7 @@ def read_npz(path: Path, label: str | None) -> Dataset:
         InvalidArgument: no array of features or labels.
         InvalidData: the arrays do not make a data set.
     """
-    arrays = _arrays(path, label)
+    arrays = _arrays(path, lambda names: _wanted(names, label))
     features = _shaped(arrays["features"])
     n_samples = len(features)
     labels = _vector(arrays["labels"], n_samples, "labels")
@@ -81,6 +81,16 @@ def read_npz(path: Path, label: str | None) -> Dataset:
         ids=_vector(ids, n_samples, "ids"),
         class_names=class_names,
     )
+
+
+def read_arrays(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Reads arrays of an npz archive by name, and never a Python object.
+
+    Raises:
+        FileProblem: missing, damaged, not an archive, without one of the arrays, or one of them
+            holds Python objects.
+    """
+    return _arrays(path, lambda there: {name: _there(name, there, path) for name in names})
 
 
 def write_npz(path: Path | str, dataset: Dataset) -> Path:
@@ -117,25 +127,36 @@ def write_npz(path: Path | str, dataset: Dataset) -> Path:
     return write_whole(path, write)
 
 
-def _arrays(path: Path, label: str | None) -> dict[str, npt.NDArray[Any]]:
-    with path.open("rb") as handle:
-        if handle.read(4) not in _ZIP:
-            raise FileProblem(
-                path, "is not an npz archive", mend="write it with numpy.savez or bezoar"
-            )
-        handle.seek(0)
-        try:
+def _arrays(
+    path: Path, choose: Callable[[Sequence[str]], Mapping[str, str]]
+) -> dict[str, npt.NDArray[Any]]:
+    """The arrays that `choose` names, under its keys, from the names that are there."""
+    try:
+        with path.open("rb") as handle:
+            if handle.read(4) not in _ZIP:
+                raise FileProblem(
+                    path, "is not an npz archive", mend="write it with numpy.savez or bezoar"
+                )
+            handle.seek(0)
             with np.load(handle, allow_pickle=False) as archive:
-                wanted = _wanted(archive.files, label)
-                return {role: _member(archive, name, path) for role, name in wanted.items()}
-        except (FileProblem, InvalidArgument):
-            raise
-        except _DAMAGE as error:
-            raise FileProblem(
-                path,
-                f"is damaged or cut short ({_first_line(error)})",
-                mend="copy or write it again",
-            ) from error
+                wanted = choose(archive.files)
+                return {key: _member(archive, name, path) for key, name in wanted.items()}
+    except (FileProblem, InvalidArgument):
+        raise
+    except _DAMAGE as error:
+        raise FileProblem(
+            path,
+            f"is damaged or cut short ({_first_line(error)})",
+            mend="copy or write it again",
+        ) from error
+
+
+def _there(name: str, names: Sequence[str], path: Path) -> str:
+    if name not in names:
+        raise FileProblem(
+            path, f"has no array {name!r}, but {', '.join(map(repr, names[:20])) or 'none'}"
+        )
+    return name
 
 
 def _wanted(names: Sequence[str], label: str | None) -> dict[str, str]:

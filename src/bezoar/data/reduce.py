@@ -31,6 +31,14 @@ class Reducer(Protocol):
         ...
 
 
+class DecodingReducer(Reducer, Protocol):
+    """A fitted reduction that knows the way back."""
+
+    def decode(self, latent: FloatArray) -> FloatArray:
+        """Features ``(sample, feature)`` that `latent` ``(sample, n_components)`` stand for."""
+        ...
+
+
 class Reduction(Protocol):
     """The settings of a reduction."""
 
@@ -201,3 +209,12 @@ class FittedPCA:
         """
         matrix = flat_features(features, n_features=len(self.mean))
         return (matrix - self.mean) @ self.components.T
+
+    def decode(self, latent: FloatArray) -> FloatArray:
+        """The features ``(sample, feature)`` nearest to coordinates ``(sample, n_components)``.
+
+        Raises:
+            InvalidData: another number of components, or not finite numbers.
+        """
+        matrix = flat_features(latent, n_features=self.n_components)
+        return matrix @ self.components + self.mean

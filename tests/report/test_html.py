@@ -13,7 +13,7 @@ from record_factory import LETTERS, make_failed, make_hostile, make_partial, mak
 import bezoar.report
 from bezoar.report import html
 
-STYLE = Path(bezoar.report.__file__).parent / "templates" / "report.css"
+STYLE = Path(bezoar.report.__file__).parent / "templates" / "palette.css"
 
 VOID = {"meta", "link", "input", "br", "img"}
 

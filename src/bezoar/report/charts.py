@@ -121,7 +121,7 @@ def line_chart(
     # Points come last: they take the focus, and their rings must lie on top.
     parts += [frame.marks(one) for one in series]
     parts.append(frame.end_labels([one for one in series if one.name and one.known()]))
-    return _tag(
+    return tag(
         "svg",
         *parts,
         class_="chart",
@@ -136,12 +136,15 @@ def interval_strip(
 ) -> Markup:
     """A dot with its interval on a line from 0 to 100 %."""
     middle = 6 + 188 * _clip(value)
-    parts = [_tag("title", label), _tag("path", class_="strip-axis", d="M6 9H194M6 5V13M194 5V13")]
+    parts = [
+        tag("title", label),
+        tag("path", class_="strip-axis", d="M6 9H194M6 5V13M194 5V13"),
+    ]
     if low is not None and high is not None:
         start, end = 6 + 188 * _clip(low), 6 + 188 * _clip(high)
-        parts.append(_tag("path", class_=f"whisker c{colour}", d=f"M{start:.1f} 9H{end:.1f}"))
-    parts.append(_tag("circle", class_=f"mark c{colour}", cx=f"{middle:.1f}", cy=9, r=4.5))
-    return _tag("svg", *parts, class_="strip", viewBox="0 0 200 18", role="img", aria_label=label)
+        parts.append(tag("path", class_=f"whisker c{colour}", d=f"M{start:.1f} 9H{end:.1f}"))
+    parts.append(tag("circle", class_=f"mark c{colour}", cx=f"{middle:.1f}", cy=9, r=4.5))
+    return tag("svg", *parts, class_="strip", viewBox="0 0 200 18", role="img", aria_label=label)
 
 
 def heat_map(
@@ -161,7 +164,7 @@ def heat_map(
     fraction = table.unit == "fraction"
     least, span = _range(table)
     head = [
-        _tag("th", _tag("span", shortened(column, 18)), scope="col", title=column)
+        tag("th", tag("span", shortened(column, 18)), scope="col", title=column)
         for column in table.columns
     ]
     body = []
@@ -174,19 +177,19 @@ def heat_map(
                 top is not None and value == top
             )
             cells.append(_cell(value, (value or 0.0) - least, span, fraction, mark))
-        label = _tag("span", shortened(row, 24))
-        body.append(_tag("tr", _tag("th", label, scope="row", title=row), *cells))
+        label = tag("span", shortened(row, 24))
+        body.append(tag("tr", tag("th", label, scope="row", title=row), *cells))
     size = "s" if len(table.columns) <= 5 else "m" if len(table.columns) <= 12 else "l"
     if size == "s":
         long = sum(len(column) for column in table.columns) > 34
     else:
         long = max(len(column) for column in table.columns) > 3
     turned = " turned" if long else ""
-    return _tag(
+    return tag(
         "table",
-        _tag("caption", caption),
-        _tag("thead", _tag("tr", _tag("th", class_="corner"), *head)),
-        _tag("tbody", *body),
+        tag("caption", caption),
+        tag("thead", tag("tr", tag("th", class_="corner"), *head)),
+        tag("tbody", *body),
         class_=f"heat heat-{size}{turned}",
         data_rows=table.row_title,
         data_columns=table.column_title,
@@ -198,6 +201,30 @@ def shade_range(table: Table) -> tuple[str, str]:
     least, span = _range(table)
     say = percent if table.unit == "fraction" else quantity
     return say(least), say(least + span)
+
+
+def marker_path(shape: int, x: float, y: float, r: float) -> str:
+    """The path of a marker around a point; the shape tells series apart without colour."""
+    corners: dict[int, tuple[tuple[float, float], ...]] = {
+        1: ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
+        2: ((0, -1.2), (1.1, 0.8), (-1.1, 0.8)),
+        3: ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
+        4: ((0, 1.2), (1.1, -0.8), (-1.1, -0.8)),
+        5: ((-1.2, -0.6), (1.2, -0.6), (1.2, 0.6), (-1.2, 0.6)),
+    }
+    if shape not in corners:
+        return f"M{x - r:.1f} {y:.1f}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0Z"
+    return "M" + "L".join(f"{x + r * i:.1f} {y + r * j:.1f}" for i, j in corners[shape]) + "Z"
+
+
+def tag(name: str, *children: str | Markup, **attributes: str | float) -> Markup:
+    """An element of HTML or SVG; text and attributes are escaped, `Markup` children are not."""
+    pairs = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        for key, value in attributes.items()
+    )
+    inner = "".join(escape(child) for child in children)
+    return Markup(f"<{name}{pairs}>{inner}</{name}>")  # noqa: S704 - every part is escaped above
 
 
 class _Frame:
@@ -223,24 +250,22 @@ class _Frame:
         for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
             level = f"{self.y(tick):.1f}"
             line = "grid" if tick else "grid floor"
-            parts.append(_tag("path", class_=line, d=f"M{self.size.left} {level}H{self.right}"))
+            parts.append(tag("path", class_=line, d=f"M{self.size.left} {level}H{self.right}"))
             parts.append(
-                _tag("text", percent(tick), class_="tick end", x=self.size.left - 7, y=level, dy=4)
+                tag("text", percent(tick), class_="tick end", x=self.size.left - 7, y=level, dy=4)
             )
         low = self.floor + 19
         parts += [
-            _tag("text", percent(tick), class_="tick middle", x=f"{self.x(tick):.1f}", y=low)
+            tag("text", percent(tick), class_="tick middle", x=f"{self.x(tick):.1f}", y=low)
             for tick in self.spread(xs)
         ]
         middle = (self.size.left + self.right) / 2
-        parts.append(_tag("text", x_title, class_="axis middle", x=middle, y=self.floor + 41))
+        parts.append(tag("text", x_title, class_="axis middle", x=middle, y=self.floor + 41))
         if chance is not None:
             level = f"{self.y(chance):.1f}"
-            parts.append(_tag("path", class_="chance", d=f"M{self.size.left} {level}H{self.right}"))
-            parts.append(
-                _tag("text", "chance", class_="note", x=self.size.left + 5, y=level, dy=-4)
-            )
-        return _tag("g", *parts, aria_hidden="true")
+            parts.append(tag("path", class_="chance", d=f"M{self.size.left} {level}H{self.right}"))
+            parts.append(tag("text", "chance", class_="note", x=self.size.left + 5, y=level, dy=-4))
+        return tag("g", *parts, aria_hidden="true")
 
     def spread(self, xs: Sequence[float]) -> list[float]:
         """The ticks that fit side by side, the first and the last before others."""
@@ -274,13 +299,13 @@ class _Frame:
 
     def areas(self, areas: Sequence[Sequence[str]], style: str) -> Markup:
         path = "".join(f"M{'L'.join(area)}Z" for area in areas if len(area) >= 4)
-        return _tag("path", class_=style, d=path) if path else Markup()
+        return tag("path", class_=style, d=path) if path else Markup()
 
     def curve(self, one: Series) -> Markup:
         runs = one.runs()
         path = "".join("M" + "L".join(self.at(p.x, p.y) for p in run) for run in runs)
         style = " dashed" if one.dashed else ""
-        return _tag("path", class_=f"curve c{one.colour % N_COLOURS}{style}", d=path or "M0 0")
+        return tag("path", class_=f"curve c{one.colour % N_COLOURS}{style}", d=path or "M0 0")
 
     def slices(self, xs: Sequence[float], series: Sequence[Series]) -> Markup:
         """Invisible columns, one for each x, that tell all curves' values when hovered."""
@@ -292,18 +317,18 @@ class _Frame:
         columns = []
         for x, start, end in zip(xs, edges, edges[1:], strict=False):
             lines = [p.label for one in series for p in one.known() if p.x == x]
-            rule = _tag("path", class_="rule", d=f"M{self.x(x):.1f} {self.size.top}V{self.floor}")
-            column = _tag(
+            rule = tag("path", class_="rule", d=f"M{self.x(x):.1f} {self.size.top}V{self.floor}")
+            column = tag(
                 "rect",
-                _tag("title", "\n".join(dict.fromkeys(lines))),
+                tag("title", "\n".join(dict.fromkeys(lines))),
                 class_="hover",
                 x=f"{start:.1f}",
                 y=self.size.top,
                 width=f"{end - start:.1f}",
                 height=self.floor - self.size.top,
             )
-            columns.append(_tag("g", column, rule, class_="slice"))
-        return _tag("g", *columns, aria_hidden="true")
+            columns.append(tag("g", column, rule, class_="slice"))
+        return tag("g", *columns, aria_hidden="true")
 
     def marks(self, one: Series) -> Markup:
         style = " hollow" if one.dashed else ""
@@ -313,18 +338,18 @@ class _Frame:
             drawn = []
             if p.low is not None and p.high is not None:
                 drawn.append(
-                    _tag(
+                    tag(
                         "path",
                         class_=f"whisker c{colour}{style}",
                         d=f"M{self.x(p.x):.1f} {self.y(p.low):.1f}V{self.y(p.high):.1f}",
                     )
                 )
-            path = _marker(colour, self.x(p.x), self.y(p.y), 3.6 if one.dashed else 4.4)
-            drawn.append(_tag("path", class_=f"mark c{colour}{style}", d=path))
+            path = marker_path(colour, self.x(p.x), self.y(p.y), 3.6 if one.dashed else 4.4)
+            drawn.append(tag("path", class_=f"mark c{colour}{style}", d=path))
             parts.append(
-                _tag("g", *drawn, class_="point", tabindex=0, role="img", aria_label=p.label)
+                tag("g", *drawn, class_="point", tabindex=0, role="img", aria_label=p.label)
             )
-        return _tag("g", *parts, class_="marks")
+        return tag("g", *parts, class_="marks")
 
     def end_labels(self, series: Sequence[Series]) -> Markup:
         """Each curve's name beside its last point, moved apart where they would overlap."""
@@ -337,11 +362,11 @@ class _Frame:
             if last.x < self.x_max:
                 # The curve ends early: a thin line leads to its name.
                 path = f"M{self.at(last.x, last.y)}L{self.right + 9} {level:.1f}"
-                labels.append(_tag("path", class_=f"leader {colour}", d=path))
+                labels.append(tag("path", class_=f"leader {colour}", d=path))
             labels.append(
-                _tag(
+                tag(
                     "text",
-                    _tag("title", one.name),
+                    tag("title", one.name),
                     shortened(one.name, 12),
                     class_=f"name {colour}",
                     x=self.right + 12,
@@ -349,7 +374,7 @@ class _Frame:
                     dy=4,
                 )
             )
-        return _tag("g", *labels, aria_hidden="true")
+        return tag("g", *labels, aria_hidden="true")
 
 
 def _apart(levels: Sequence[float], step: float, floor: float) -> list[float]:
@@ -364,29 +389,15 @@ def _apart(levels: Sequence[float], step: float, floor: float) -> list[float]:
     return placed
 
 
-def _marker(colour: int, x: float, y: float, r: float) -> str:
-    """The path of a marker; the shape tells series apart without colour."""
-    corners: dict[int, tuple[tuple[float, float], ...]] = {
-        1: ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
-        2: ((0, -1.2), (1.1, 0.8), (-1.1, 0.8)),
-        3: ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
-        4: ((0, 1.2), (1.1, -0.8), (-1.1, -0.8)),
-        5: ((-1.2, -0.6), (1.2, -0.6), (1.2, 0.6), (-1.2, 0.6)),
-    }
-    if colour not in corners:
-        return f"M{x - r:.1f} {y:.1f}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0Z"
-    return "M" + "L".join(f"{x + r * i:.1f} {y + r * j:.1f}" for i, j in corners[colour]) + "Z"
-
-
 def _cell(value: float | None, above: float, span: float, fraction: bool, mark: str) -> Markup:
     if value is None:
-        return _tag("td", class_=f"blank{mark}")
+        return tag("td", class_=f"blank{mark}")
     shade = round((N_SHADES - 1) * _clip(above / span))
     exact = percent(value, 1) if fraction else quantity(value)
     text = f"{100 * value:.0f}" if fraction else _three_characters(value)
     if text == "0":
         mark += " zero"
-    return _tag("td", text, class_=f"h{shade}{mark}", data_value=exact)
+    return tag("td", text, class_=f"h{shade}{mark}", data_value=exact)
 
 
 def _three_characters(value: float) -> str:
@@ -405,13 +416,3 @@ def _range(table: Table) -> tuple[float, float]:
 
 def _clip(value: float) -> float:
     return min(max(value, 0.0), 1.0)
-
-
-def _tag(name: str, *children: str | Markup, **attributes: str | float) -> Markup:
-    """An element; text and attributes are escaped, `Markup` children are not."""
-    pairs = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
-        for key, value in attributes.items()
-    )
-    inner = "".join(escape(child) for child in children)
-    return Markup(f"<{name}{pairs}>{inner}</{name}>")  # noqa: S704 - every part is escaped above

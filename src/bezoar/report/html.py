@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from bezoar.contracts.records import Measurement, RunRecord, Table
-from bezoar.report import charts
+from bezoar.report import charts, page
 from bezoar.report.charts import Point, Series
 from bezoar.report.results import CONTROLS, Cell, Condition, Results, ratio_of, tables_of
 from bezoar.report.story import (
@@ -44,7 +40,6 @@ from bezoar.report.wording import (
 )
 
 _NEUTRAL = charts.N_COLOURS
-_UNIT = re.compile(r"(?<=\d) %")
 
 
 def render(record: RunRecord) -> str:
@@ -53,44 +48,8 @@ def render(record: RunRecord) -> str:
     Nothing in it comes from elsewhere: its content security policy allows its own style sheet and
     script by their hashes and forbids every request. All text of the record is escaped.
     """
-    story = tell(record)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bezoar.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_typeset,
-    )
-    environment.filters["opened"] = sentence
-    view = _view(story)
-    style = _source(environment, "report.css") + _switches(view)
-    script = _source(environment, "report.js")
-    page = environment.get_template("report.html").render(
-        view,
-        style=Markup(style),  # noqa: S704 - our own files and counted ids, no text of the record
-        script=Markup(script),  # noqa: S704
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-    )
-    return page + "\n"
-
-
-def _typeset(value: object) -> object:
-    """Keeps a number and its % on one line; absent values print as nothing."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return _UNIT.sub("\N{NO-BREAK SPACE}%", value)
-    return "" if value is None else value
-
-
-def _source(environment: jinja2.Environment, name: str) -> str:
-    loader = environment.loader
-    assert loader is not None  # noqa: S101 - given above; for the type checker
-    return loader.get_source(environment, name)[0]
-
-
-def _hash(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    view = _view(tell(record))
+    return page.fill("report.html", view, styles=page.REPORT_STYLES, rules=_switches(view))
 
 
 def _switches(view: dict[str, Any]) -> str:

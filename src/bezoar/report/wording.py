@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from bezoar.contracts.records import Measurement, RunRecord
+from bezoar.contracts.records import Measurement
 
 _Value = TypeVar("_Value")
 
@@ -49,11 +49,11 @@ _NOISES = {
 }
 
 
-def printable(record: RunRecord) -> RunRecord:
+def printable(record: _Value) -> _Value:
     """The record with every string fit to print: one line, no control or reordering characters.
 
     Class names, file names and error texts come from outside. What is removed shows as U+FFFD;
-    ``record.json`` keeps the original.
+    ``record.json`` and ``result.json`` keep the original.
     """
     return _printable(record)
 

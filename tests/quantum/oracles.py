@@ -105,9 +105,8 @@ def pennylane_expectations(
     """Expectations ``(observable,)`` from ``default.mixed``, numpy interface."""
     device = qml.device("default.mixed", wires=circuit.n_qubits)
     body = _pennylane_operations(circuit, features, theta, noise)
-    readout = None if noise is None else noise.readout
     tapes = [
-        QuantumScript([*body, *_measured(s, readout)], [qml.expval(_z_on(s))]) for s in observables
+        QuantumScript([*body, *_measured(s, noise)], [qml.expval(_z_on(s))]) for s in observables
     ]
     return np.array(qml.execute(tapes, device, diff_method=None), dtype=float)
 
@@ -199,7 +198,7 @@ def _pennylane_operations(
     return written
 
 
-def _measured(string: str, readout: ReadoutError | None) -> list[qml.operation.Operator]:
+def _measured(string: str, noise: NoiseModel | None) -> list[qml.operation.Operator]:
     """Turns every measured letter into Z, then flips classical bits as the readout error does."""
     written: list[qml.operation.Operator] = []
     for wire, letter in enumerate(string):
@@ -207,6 +206,7 @@ def _measured(string: str, readout: ReadoutError | None) -> list[qml.operation.O
             written.append(qml.Hadamard(wire))
         if letter == "Y":
             written += [qml.adjoint(qml.S(wire)), qml.Hadamard(wire)]
+        readout = None if noise is None else noise.readout_on(wire)
         if letter != "I" and readout is not None:
             written.append(qml.QubitChannel(_confusion(readout), wires=wire))
     return written

@@ -21,11 +21,15 @@ from bezoar.quantum.noise import (
     Channel,
     CoherentRotation,
     Depolarizing,
+    GateNoise,
+    KrausChannel,
     NoiseModel,
     PhaseDamping,
     PhaseFlip,
+    PlacedChannel,
     ReadoutError,
     ThermalRelaxation,
+    TwoQubitDepolarizing,
 )
 
 SCALES = (1.0, -1.0, 0.5, 2.0, 1.7)
@@ -214,4 +218,52 @@ def noise_models(*, with_readout: bool = True) -> st.SearchStrategy[NoiseModel]:
         over_rotation=st.one_of(st.just(0.0), st.floats(-0.2, 0.2)),
         on_encoding=st.booleans(),
         readout=st.one_of(st.none(), readout) if with_readout else st.none(),
+    )
+
+
+def kraus_channel(n_wires: int, rng: np.random.Generator) -> KrausChannel:
+    """A random channel: an isometry into two or three environment states."""
+    n = int(rng.integers(2, 4))
+    size = 2**n_wires
+    isometry = np.linalg.qr(
+        rng.normal(size=(n * size, size)) + 1j * rng.normal(size=(n * size, size))
+    )
+    return KrausChannel.of(isometry[0].reshape(n, size, size))
+
+
+@st.composite
+def placed_noise_models(draw: st.DrawFn, case: Case) -> NoiseModel:
+    """Noise at some places of the circuit, over a model by gate, with readout of each wire."""
+    base = draw(noise_models(with_readout=False))
+    rng = draw(generators())
+    places = {
+        (op.gate, op.wires)
+        for op in case.circuit.operations
+        if op.gate in GATES and rng.random() < 0.7
+    }
+    by_place = []
+    for gate, wires in sorted(places):
+        found: list[PlacedChannel] = []
+        for _ in range(int(rng.integers(0, 4))):
+            if len(wires) == 2 and rng.random() < 0.6:
+                on = wires if rng.random() < 0.5 else wires[::-1]
+                two: list[Channel] = [
+                    TwoQubitDepolarizing(rng.uniform(0, 16 / 15)),
+                    kraus_channel(2, rng),
+                ]
+                found.append((two[int(rng.integers(2))], on))
+            else:
+                found.append((draw(channels()), (wires[int(rng.integers(len(wires)))],)))
+        by_place.append(GateNoise(gate=gate, wires=wires, channels=tuple(found)))
+    readout = tuple(
+        None if rng.random() < 0.3 else ReadoutError(*rng.uniform(0, 1, 2))
+        for _ in range(case.circuit.n_qubits)
+    )
+    return NoiseModel(
+        after_gate=base.after_gate,
+        by_gate=dict(base.by_gate) | {"CX": (kraus_channel(2, rng), BitFlip(0.1))},
+        over_rotation=base.over_rotation,
+        on_encoding=base.on_encoding,
+        readout=readout,
+        by_place=tuple(by_place),
     )

@@ -23,12 +23,11 @@ from qiskit_aer import AerSimulator
 from strategies import Case, cases, circuits, haar, noise_models
 
 from bezoar.contracts.errors import InvalidArgument, InvalidData, MissingExtra
+from bezoar.quantum.adapters.aer import to_aer_circuit, to_aer_noise_model
 from bezoar.quantum.adapters.openqasm import to_openqasm
 from bezoar.quantum.adapters.pennylane import from_pennylane, to_pennylane
 from bezoar.quantum.adapters.qiskit import (
     from_qiskit,
-    to_aer_circuit,
-    to_aer_noise_model,
     to_qiskit,
 )
 from bezoar.quantum.ansatze import EfficientSU2, SimCircuit, StronglyEntangling
@@ -337,14 +336,39 @@ def test_parameters_are_numbered_and_features_named():
     ]
 
 
-@pytest.mark.parametrize("form", ["sum", "square", "shift", "mixed"])
+def test_numbers_added_to_angles_become_gates_of_their_own():
+    x, theta = ParameterVector("x", 2), ParameterVector("theta", 1)
+    written = QuantumCircuit(1)
+    written.rx(0.5 * theta[0] + 1, 0)
+    written.rz(np.pi - 2 * theta[0], 0)
+    written.rx(2 * (x[0] - 3) * (x[1] - 3) + 0.25, 0)
+    written.rz(x[0] + 0.5, 0)
+    ours = from_qiskit(written)
+    assert [operation.gate for operation in ours.operations] == [
+        *("UNITARY", "RX", "P", "RZ", "UNITARY", "RX", "RZ"),
+    ]
+    bound = written.assign_parameters({x: [0.7, -1.1], theta: [0.9]})
+    psi = Statevector(bound).data
+    rho = reference.density_matrix(ours, [0.7, -1.1], [0.9])
+    np.testing.assert_allclose(rho, np.outer(psi, psi.conj()), rtol=0, atol=1e-14)
+
+
+def test_a_number_added_in_a_gate_of_three_angles_is_refused():
+    theta = ParameterVector("theta", 1)
+    written = QuantumCircuit(1)
+    written.u(theta[0] + 1, 0.0, 0.0, 0)
+    with pytest.raises(InvalidArgument, match="gates of one angle alone"):
+        from_qiskit(written)
+
+
+@pytest.mark.parametrize("form", ["sum", "square", "two shifts", "mixed"])
 def test_other_angles_are_refused(form: str):
     x, theta = ParameterVector("x", 2), ParameterVector("theta", 2)
     written = QuantumCircuit(1)
     angle = {
         "sum": x[0] + x[1],
         "square": x[0] * x[0],
-        "shift": theta[0] + 1,
+        "two shifts": theta[0] + theta[1] + 1,
         "mixed": theta[0] * x[0],
     }[form]
     written.rx(angle, 0)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_states import bloch_states, dense_states, matrices_of
+from random_states import bloch_states, dense_states, from_matrices, matrices_of
 
 from bezoar.contracts.errors import InvalidArgument
-from bezoar.quantum.density import check_states, density_matrices, purity
+from bezoar.quantum.density import check_states, density_matrices, nearest_states, purity
 from bezoar.quantum.states import EncodedStates
 
 seeds = st.integers(0, 2**32 - 1)
@@ -78,3 +78,70 @@ def test_integers_are_no_expectations():
     integers = np.zeros((2, 1, 3), dtype=int)
     with pytest.raises(InvalidArgument, match="real numbers"):
         check_states(EncodedStates(n_qubits=1, bloch=integers), "a")  # type: ignore[arg-type]
+
+
+def estimates(rng: np.random.Generator, n: int, n_qubits: int, spread: float) -> EncodedStates:
+    """States with noise of this size on all strings but the identity."""
+    pauli = dense_states(rng, n, n_qubits, rank=1).pauli_vectors().copy()
+    pauli[:, 1:] += spread * rng.normal(size=pauli[:, 1:].shape)
+    return EncodedStates(n_qubits=n_qubits, pauli=pauli, estimate="state")
+
+
+def cut_smallest(eigenvalues: np.ndarray) -> np.ndarray:
+    """The algorithm of Smolin, Gambetta and Smith, Fig. 1: step by step, from the smallest."""
+    values = np.sort(eigenvalues)[::-1].copy()
+    missing, count = 0.0, len(values)
+    while values[count - 1] + missing / count < 0:
+        missing += values[count - 1]
+        values[count - 1] = 0
+        count -= 1
+    values[:count] += missing / count
+    return values[::-1]
+
+
+@given(seeds, st.integers(1, 3), st.sampled_from([0.01, 0.3, 3.0]))
+def test_nearest_states_are_those_of_the_stepwise_algorithm(
+    seed: int, n_qubits: int, spread: float
+):
+    rough = estimates(np.random.default_rng(seed), 3, n_qubits, spread)
+    found = nearest_states(rough)
+    check_states(found, "found")
+    assert found.estimate is None
+    before, after = density_matrices(rough), density_matrices(found)
+    expected = [cut_smallest(np.linalg.eigvalsh(matrix)) for matrix in before]
+    np.testing.assert_allclose(np.linalg.eigvalsh(after), expected, atol=1e-12)
+    # The eigenvectors stay, so both commute.
+    np.testing.assert_allclose(before @ after, after @ before, atol=1e-12)
+
+
+def test_no_other_state_is_nearer():
+    rng = np.random.default_rng(3)
+    rough = estimates(rng, 1, 2, 0.5)
+    found = nearest_states(rough).pauli_vectors()[0]
+    others = dense_states(rng, 2000, 2).pauli_vectors()
+    steps = found + np.linspace(0.001, 1, 20)[:, None, None] * (others - found)
+    least = np.linalg.norm(found - rough.pauli_vectors()[0])
+    assert (np.linalg.norm(steps - rough.pauli_vectors()[0], axis=2) > least).all()
+
+
+def test_what_is_a_state_stays():
+    exact = dense_states(np.random.default_rng(0), 700, 4)
+    assert nearest_states(exact) is exact
+    same = nearest_states(EncodedStates(n_qubits=4, pauli=exact.pauli, estimate="state"))
+    np.testing.assert_allclose(same.pauli_vectors(), exact.pauli_vectors(), atol=1e-12)
+
+
+def test_nearest_products_are_the_nearest_states_of_each_qubit():
+    bloch = 2 * np.random.default_rng(0).normal(size=(50, 1, 3))
+    product = nearest_states(EncodedStates(n_qubits=1, bloch=bloch, estimate="state"))
+    pauli = np.concatenate([np.ones((50, 1)), bloch[:, 0]], axis=1)
+    dense = nearest_states(EncodedStates(n_qubits=1, pauli=pauli, estimate="state"))
+    assert product.is_product
+    np.testing.assert_allclose(product.pauli_vectors(), dense.pauli_vectors(), atol=1e-12)
+
+
+def test_matrices_of_nearest_states_lead_back_to_their_strings():
+    rough = estimates(np.random.default_rng(0), 2, 3, 0.3)
+    found = nearest_states(rough)
+    again = from_matrices(density_matrices(found))
+    np.testing.assert_allclose(found.pauli_vectors(), again.pauli_vectors(), atol=1e-12)

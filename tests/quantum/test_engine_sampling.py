@@ -62,9 +62,12 @@ def bit_strings(circuit: Circuit, x: np.ndarray, theta: np.ndarray, noise: Noise
     diagonal = np.real(np.diagonal(reference.density_matrix(circuit, x, theta, noise)))
     if noise is None or noise.readout is None:
         return diagonal
-    p10, p01 = noise.readout.p10, noise.readout.p01
-    one = np.array([[1 - p10, p01], [p10, 1 - p01]])
-    return reduce(np.kron, [one] * circuit.n_qubits) @ diagonal
+    confusions = [np.eye(2)] * circuit.n_qubits
+    for wire in range(circuit.n_qubits):
+        error = noise.readout_on(wire)
+        if error is not None:
+            confusions[wire] = np.array([[1 - error.p10, error.p01], [error.p10, 1 - error.p01]])
+    return reduce(np.kron, confusions) @ diagonal
 
 
 def draw(

@@ -19,7 +19,13 @@ import torch
 from bezoar.contracts.errors import InvalidArgument, UnknownName
 from bezoar.contracts.progress import Progress, silent
 from bezoar.quantum import pairs
-from bezoar.quantum.density import check_memory, check_states, density_matrices, purity
+from bezoar.quantum.density import (
+    check_memory,
+    check_states,
+    density_matrices,
+    nearest_states,
+    purity,
+)
 from bezoar.quantum.pairs import Comparison, Metric
 from bezoar.quantum.states import EncodedStates, Floats
 
@@ -76,6 +82,10 @@ def class_distances(
       if either side is pure or both are products; else singular values for every pair.
     - ``bures``: ``sqrt(2 - 2 sqrt(F))``, likewise.
 
+    States estimated from finite shots are first moved to the nearest density matrices for trace,
+    fidelity and Bures. For Hilbert-Schmidt and Frobenius they stay as they are: the former is then
+    unbiased, and the square of the latter too large by the summed variances of both estimates.
+
     Args:
         a: n states.
         b: m states of as many qubits, the references. The same object as `a` to compare a data
@@ -114,8 +124,10 @@ def class_distances(
         >>> class_distances(b.take(slice(1)), b, [0, 1, 1], 2, "trace").round(6)
         array([[0., 2.]])
     """
+    kind = _metric(metric)
+    a, b = _positive(a, b, kind)
     return _class_means(
-        functools.partial(pairs.comparison, metric=_metric(metric)),
+        functools.partial(pairs.comparison, metric=kind),
         a,
         b,
         labels_b,
@@ -208,6 +220,7 @@ def distance_matrix(
                [1.414214, 0.      ]])
     """
     kind = _metric(metric)
+    a, b = _positive(a, b, kind)
     wide = np.float64 if kind == "hilbert-schmidt" else dtype
     compare = functools.partial(pairs.comparison, metric=kind)
     return _matrix(compare, a, b, tile=tile, dtype=dtype, result_dtype=wide, progress=progress)
@@ -365,7 +378,7 @@ def _matrix(
         result[rows, columns] = values.numpy()
     result *= compare.factor
     result += compare.offset
-    return np.maximum(result, 0, out=result)
+    return np.maximum(result, _least(a, b), out=result)
 
 
 def _class_means(
@@ -421,7 +434,7 @@ def _class_means(
     counts = np.diff(ends) - (0.0 if own is None else own)
     means = np.full_like(sums, np.nan)
     np.divide(sums, counts, out=means, where=counts > 0)
-    return np.maximum(compare.offset + compare.factor * means, 0)
+    return np.maximum(compare.offset + compare.factor * means, _least(a, b))
 
 
 def _tiled_sums(
@@ -547,6 +560,21 @@ def _references(
             for own in members
         ]
     )
+
+
+def _positive(
+    a: EncodedStates, b: EncodedStates, metric: Metric
+) -> tuple[EncodedStates, EncodedStates]:
+    """The states that this metric compares: density matrices where it needs them."""
+    if metric not in pairs.POSITIVE:
+        return a, b
+    first = nearest_states(a)
+    return first, first if b is a else nearest_states(b)
+
+
+def _least(a: EncodedStates, b: EncodedStates) -> float:
+    """Overlaps of states are never negative; cutting off those of estimates would bias them."""
+    return 0.0 if a.estimate is None and b.estimate is None else -np.inf
 
 
 def _check_pair(a: EncodedStates, b: EncodedStates) -> None:

@@ -1,188 +1,62 @@
-"""What real gates do besides what they should: a table from gates to channels.
+"""What real gates do besides what they should: which channels follow which gate, and readout.
 
-A channel is a completely positive, trace-preserving map. Each gives its Kraus operators, from
-which every engine makes what it needs, so that no engine has a noise convention of its own.
+The channels themselves are in `bezoar.quantum.channels`; they can be imported from here as well.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Literal, Protocol
-
-import numpy as np
+from dataclasses import dataclass, field
 
 from bezoar.contracts.errors import InvalidArgument
-from bezoar.quantum.gates import GATES, PAULIS, ComplexArray
+from bezoar.quantum.channels import (
+    AmplitudeDamping,
+    BitFlip,
+    Channel,
+    CoherentRotation,
+    Depolarizing,
+    KrausChannel,
+    PhaseDamping,
+    PhaseFlip,
+    ThermalRelaxation,
+    TwoQubitDepolarizing,
+    check_fraction,
+    describe_channel,
+    is_identity,
+    n_wires,
+    pauli_basis,
+    transfer_matrix,
+)
+from bezoar.quantum.gates import GATES, STATE_PREPARATION, UNITARY
 
-_I, _X, _Y, _Z = (PAULIS[name] for name in "IXYZ")
+__all__ = [
+    "AmplitudeDamping",
+    "BitFlip",
+    "Channel",
+    "CoherentRotation",
+    "Depolarizing",
+    "GateNoise",
+    "KrausChannel",
+    "NoiseModel",
+    "PhaseDamping",
+    "PhaseFlip",
+    "PlacedChannel",
+    "ReadoutError",
+    "ThermalRelaxation",
+    "TwoQubitDepolarizing",
+    "ad_dep",
+    "describe",
+    "is_identity",
+    "parse_noise",
+    "pauli_basis",
+    "transfer_matrix",
+]
 
-
-class Channel(Protocol):
-    """A one-qubit channel."""
-
-    def kraus(self) -> tuple[ComplexArray, ...]:
-        """Operators ``K_i`` of shape ``(2, 2)`` with ``sum_i K_i* K_i = 1``."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class AmplitudeDamping:
-    """Decay from 1 to 0 with probability `gamma` (T1)."""
-
-    gamma: float
-
-    def __post_init__(self) -> None:
-        _fraction("gamma", self.gamma)
-
-    def kraus(self) -> tuple[ComplexArray, ...]:
-        """``diag(1, sqrt(1-gamma))`` and ``sqrt(gamma) |0><1|``."""
-        return (
-            np.diag([1, math.sqrt(1 - self.gamma)]).astype(complex),
-            np.array([[0, math.sqrt(self.gamma)], [0, 0]], dtype=complex),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseDamping:
-    """Loss of phase with probability `gamma`; coherences shrink by ``sqrt(1 - gamma)``."""
-
-    gamma: float
-
-    def __post_init__(self) -> None:
-        _fraction("gamma", self.gamma)
-
-    def kraus(self) -> tuple[ComplexArray, ...]:
-        """``diag(1, sqrt(1-gamma))`` and ``sqrt(gamma) |1><1|``."""
-        return (
-            np.diag([1, math.sqrt(1 - self.gamma)]).astype(complex),
-            np.diag([0, math.sqrt(self.gamma)]).astype(complex),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Depolarizing:
-    """Shrinks the Bloch vector by a factor; `p` means different things to different people.
-
-    With ``convention="pennylane"`` a Pauli error X, Y or Z happens with probability ``p / 3`` each
-    and the Bloch vector shrinks by ``1 - 4 p / 3``. With ``"qiskit"`` the state is replaced by the
-    maximally mixed one with probability ``p``, and it shrinks by ``1 - p``.
-    """
-
-    p: float
-    convention: Literal["pennylane", "qiskit"] = "pennylane"
-
-    def __post_init__(self) -> None:
-        _fraction("p", self.p)
-        if self.convention not in ("pennylane", "qiskit"):
-            raise InvalidArgument("convention", wanted="pennylane or qiskit", got=self.convention)
-
-    @property
-    def shrink(self) -> float:
-        """The factor on the Bloch vector."""
-        return 1 - (4 / 3 if self.convention == "pennylane" else 1) * self.p
-
-    def kraus(self) -> tuple[ComplexArray, ...]:
-        """``sqrt(1-q) 1`` and ``sqrt(q/3) P`` for each Pauli, with ``q = 3 (1 - shrink) / 4``."""
-        q = 0.75 * (1 - self.shrink)
-        side = math.sqrt(q / 3)
-        return (math.sqrt(1 - q) * _I, side * _X, side * _Y, side * _Z)
-
-
-@dataclass(frozen=True, slots=True)
-class BitFlip:
-    """X with probability `p`."""
-
-    p: float
-
-    def __post_init__(self) -> None:
-        _fraction("p", self.p)
-
-    def kraus(self) -> tuple[ComplexArray, ...]:
-        """``sqrt(1-p) 1`` and ``sqrt(p) X``."""
-        return (math.sqrt(1 - self.p) * _I, math.sqrt(self.p) * _X)
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseFlip:
-    """Z with probability `p`."""
-
-    p: float
-
-    def __post_init__(self) -> None:
-        _fraction("p", self.p)
-
-    def kraus(self) -> tuple[ComplexArray, ...]:
-        """``sqrt(1-p) 1`` and ``sqrt(p) Z``."""
-        return (math.sqrt(1 - self.p) * _I, math.sqrt(self.p) * _Z)
-
-
-@dataclass(frozen=True, slots=True)
-class ThermalRelaxation:
-    """What `duration` does to an idle qubit with relaxation `t1` and dephasing `t2`.
-
-    Populations move to the excited-state population `excited` by ``1 - exp(-duration / t1)``;
-    coherences shrink by ``exp(-duration / t2)``. The three times share one unit.
-
-    Raises:
-        InvalidArgument: ``t2 > 2 t1``, which no physical process does, or a time out of range.
-    """
-
-    t1: float
-    t2: float
-    duration: float
-    excited: float = 0.0
-
-    def __post_init__(self) -> None:
-        _fraction("excited", self.excited)
-        if not (self.t1 > 0 and self.t2 > 0 and 0 <= self.duration < math.inf):
-            raise InvalidArgument(
-                "t1, t2, duration",
-                wanted="positive times and a finite duration of 0 or more",
-                got=(self.t1, self.t2, self.duration),
-            )
-        if self.t2 > 2 * self.t1 * (1 + 1e-12):
-            raise InvalidArgument("t2", wanted=f"at most 2 t1 = {2 * self.t1:g}", got=self.t2)
-
-    def kraus(self) -> tuple[ComplexArray, ...]:
-        """From the eigenvectors of the Choi matrix."""
-        reset = -math.expm1(-self.duration / self.t1)
-        coherence = math.exp(-self.duration / self.t2)
-        down, up = reset * (1 - self.excited), reset * self.excited
-        choi = np.diag([1 - up, up, down, 1 - down])
-        choi[0, 3] = choi[3, 0] = coherence
-        values, vectors = np.linalg.eigh(choi)
-        return tuple(
-            math.sqrt(value) * vectors[:, i].reshape(2, 2).T.astype(complex)
-            for i, value in enumerate(values)
-            if value > 1e-15
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class CoherentRotation:
-    """A calibration error: the rotation ``exp(-i angle P / 2)`` about `axis` after the gate.
-
-    Over-rotation of a rotation gate is this channel with the gate's own axis.
-    """
-
-    angle: float
-    axis: Literal["X", "Y", "Z"] = "X"
-
-    def __post_init__(self) -> None:
-        if self.axis not in ("X", "Y", "Z") or not math.isfinite(self.angle):
-            raise InvalidArgument(
-                "axis and angle",
-                wanted="X, Y or Z and a finite angle",
-                got=(self.axis, self.angle),
-            )
-
-    def kraus(self) -> tuple[ComplexArray, ...]:
-        """One unitary."""
-        half = self.angle / 2
-        return (math.cos(half) * _I - 1j * math.sin(half) * PAULIS[self.axis],)
+PlacedChannel = tuple[Channel, tuple[int, ...]]
+"""A channel and the wires it acts on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +67,8 @@ class ReadoutError:
     p01: float
 
     def __post_init__(self) -> None:
-        _fraction("p10", self.p10)
-        _fraction("p01", self.p01)
+        check_fraction("p10", self.p10)
+        check_fraction("p01", self.p01)
 
     @property
     def scale(self) -> float:
@@ -206,23 +80,73 @@ class ReadoutError:
         """What is added to it."""
         return self.p01 - self.p10
 
+    @property
+    def is_perfect(self) -> bool:
+        """Whether every bit is read as it is."""
+        return (self.scale, self.shift) == (1, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateNoise:
+    """The channels after one gate at one place.
+
+    Attributes:
+        gate: name of a standard gate.
+        wires: where it acts, in its own order: noise of ``(0, 1)`` is not that of ``(1, 0)``.
+        channels: in time order, each with the wires that it acts on, which are among `wires`; the
+            first of two is the slower index of its Kraus operators.
+
+    Raises:
+        InvalidArgument: an unknown gate, wires that do not fit it, or channels that do not fit
+            their wires.
+
+    Example:
+        >>> GateNoise(gate="CX", wires=(1, 0), channels=((TwoQubitDepolarizing(0.01), (1, 0)),
+        ...                                              (AmplitudeDamping(0.02), (0,)))).wires
+        (1, 0)
+    """
+
+    gate: str
+    wires: tuple[int, ...]
+    channels: tuple[PlacedChannel, ...]
+
+    def __post_init__(self) -> None:
+        if self.gate not in GATES:
+            raise InvalidArgument("gate", wanted="the name of a standard gate", got=self.gate)
+        size = GATES[self.gate].n_wires
+        if len(self.wires) != size or len(set(self.wires)) != size or min(self.wires) < 0:
+            raise InvalidArgument(
+                f"wires of {self.gate}", wanted=f"{size} different wires from 0", got=self.wires
+            )
+        for channel, wires in self.channels:
+            fits = hasattr(channel, "kraus") and n_wires(channel) == len(set(wires)) == len(wires)
+            if not fits or not set(wires) <= set(self.wires):
+                raise InvalidArgument(
+                    f"channels of {self.gate}",
+                    wanted=f"channels, each on as many of the wires {self.wires} as it has",
+                    got=f"{channel!r} on {wires}",
+                )
+
 
 @dataclass(frozen=True, slots=True)
 class NoiseModel:
     """Which channels follow which gate, in which order.
 
     Attributes:
-        after_gate: channels after every gate that `by_gate` does not name, on each of its wires,
-            applied in this order (a two-qubit gate gets them on both wires).
+        after_gate: one-qubit channels after every gate that nothing below names, on each of its
+            wires, applied in this order (a two-qubit gate gets them on both wires).
         by_gate: gate name to channels; replaces `after_gate` for it. The empty tuple is no noise.
+            A two-qubit gate may have two-qubit channels, on its wires in its order.
         over_rotation: relative: a gate with an angle turns by ``(1 + over_rotation)`` times it.
         on_encoding: whether gates that prepare the data are noisy too (28-39 % of the output's
             spread depends on it, so it is never implicit).
-        readout: error of every qubit's measurement, or None.
+        readout: error of every qubit's measurement; or one for each wire, None for a perfect one;
+            or None.
+        by_place: noise of a gate at certain wires; replaces `by_gate` there. Devices have it.
 
     Raises:
-        InvalidArgument: an unknown gate, channels that are none, an over-rotation that is not
-            finite.
+        InvalidArgument: an unknown gate, channels that are none or act on another number of
+            qubits, a place that is named twice, an over-rotation that is not finite.
 
     Example:
         >>> parse_noise("ad-dep:0.05").after_gate
@@ -233,27 +157,67 @@ class NoiseModel:
     by_gate: Mapping[str, tuple[Channel, ...]] = field(default_factory=dict, hash=False)
     over_rotation: float = 0.0
     on_encoding: bool = True
-    readout: ReadoutError | None = None
+    readout: ReadoutError | tuple[ReadoutError | None, ...] | None = None
+    by_place: tuple[GateNoise, ...] = ()
 
     def __post_init__(self) -> None:
-        unknown = set(self.by_gate) - set(GATES) - {"UNITARY", "STATE"}
+        unknown = set(self.by_gate) - set(GATES) - {UNITARY, STATE_PREPARATION}
         if unknown:
             raise InvalidArgument(
                 "by_gate", wanted="names of gates", got=", ".join(sorted(unknown))
             )
-        for name, channels in (("after_gate", self.after_gate), *self.by_gate.items()):
-            if not isinstance(channels, tuple) or not all(hasattr(c, "kraus") for c in channels):
-                raise InvalidArgument(
-                    f"channels of {name}", wanted="a tuple of channels", got=repr(channels)
-                )
+        _check_channels("after_gate", self.after_gate, most=1)
+        for name, channels in self.by_gate.items():
+            _check_channels(name, channels, most=GATES[name].n_wires if name in GATES else 1)
         if not math.isfinite(self.over_rotation):
             raise InvalidArgument("over_rotation", wanted="a finite number", got=self.over_rotation)
+        _check_readout(self.readout)
+        places = Counter((noise.gate, noise.wires) for noise in self.by_place)
+        twice = [place for place, count in places.items() if count > 1]
+        if twice:
+            raise InvalidArgument("by_place", wanted="each gate and place once", got=sorted(twice))
 
     def channels(self, gate: str, *, encoding: bool) -> tuple[Channel, ...]:
-        """The channels after `gate`, in order; none on the encoding unless `on_encoding`."""
+        """The channels after `gate` where no place has its own, in order.
+
+        None on the encoding unless `on_encoding`.
+        """
         if encoding and not self.on_encoding:
             return ()
         return self.by_gate.get(gate, self.after_gate)
+
+    def placed(
+        self, gate: str, wires: tuple[int, ...], *, encoding: bool
+    ) -> tuple[PlacedChannel, ...]:
+        """The channels after `gate` on `wires`, in time order, each with its wires.
+
+        None on the encoding unless `on_encoding`.
+        """
+        for noise in self.by_place:
+            if noise.gate == gate and noise.wires == wires:
+                return noise.channels if self.on_encoding or not encoding else ()
+        return tuple(
+            (channel, on)
+            for channel in self.channels(gate, encoding=encoding)
+            for on in ([wires] if n_wires(channel) > 1 else [(wire,) for wire in wires])
+        )
+
+    def readout_on(self, wire: int) -> ReadoutError | None:
+        """The readout error of one wire.
+
+        Raises:
+            InvalidArgument: there is one for each wire, but none for this.
+        """
+        if not isinstance(self.readout, tuple):
+            return self.readout
+        if wire >= len(self.readout):
+            raise InvalidArgument(
+                "noise",
+                wanted=f"a readout error for wire {wire}",
+                got=f"{len(self.readout)} of them",
+                mend="use the noise of the qubits that the circuit runs on",
+            )
+        return self.readout[wire]
 
     def turn(self, *, encoding: bool) -> float:
         """The factor on every angle."""
@@ -262,36 +226,13 @@ class NoiseModel:
     def is_active(self) -> bool:
         """Whether anything here differs from perfect gates and readout."""
         channels = [*self.after_gate, *itertools.chain.from_iterable(self.by_gate.values())]
+        channels += [channel for noise in self.by_place for channel, _ in noise.channels]
+        errors = self.readout if isinstance(self.readout, tuple) else (self.readout,)
         return (
             self.over_rotation != 0
-            or (self.readout is not None and (self.readout.scale, self.readout.shift) != (1, 0))
+            or any(error is not None and not error.is_perfect for error in errors)
             or any(not is_identity(channel) for channel in channels)
         )
-
-
-def is_identity(channel: Channel) -> bool:
-    """Whether the channel does nothing, up to a phase."""
-    return bool(np.abs(transfer_matrix(channel.kraus()) - np.eye(4)).max() < 1e-15)
-
-
-def transfer_matrix(kraus: tuple[ComplexArray, ...]) -> np.ndarray:
-    """The real Pauli transfer matrix ``R[i, j] = Tr(P_i sum_k K P_j K*) / d``, ``(d^2, d^2)``.
-
-    ``P`` runs over Pauli strings in the order I, X, Y, Z per wire, first wire slowest.
-    """
-    basis = pauli_basis(kraus[0].shape[0])
-    moved = sum(np.einsum("ab,jbc,dc->jad", k, basis, k.conj()) for k in kraus)
-    return np.einsum("iab,jba->ij", basis, moved).real / kraus[0].shape[0]
-
-
-def pauli_basis(dimension: int) -> ComplexArray:
-    """All Pauli strings on ``log2(dimension)`` wires, ``(dimension**2, dimension, dimension)``."""
-    basis = np.ones((1, 1, 1), dtype=complex)
-    one = np.stack([_I, _X, _Y, _Z])
-    while basis.shape[1] < dimension:
-        size = 2 * basis.shape[1]
-        basis = np.einsum("iab,jcd->ijacbd", basis, one).reshape(-1, size, size)
-    return basis
 
 
 def ad_dep(p: float, *, on_encoding: bool = True, damping_first: bool = True) -> NoiseModel:
@@ -337,24 +278,53 @@ def describe(noise: NoiseModel | None) -> dict[str, object]:
     """Every setting of the model as JSON values, for run records."""
     if noise is None:
         return {"active": False}
-    return {
+    settings: dict[str, object] = {
         "active": noise.is_active(),
-        "after_gate": [_describe_channel(c) for c in noise.after_gate],
-        "by_gate": {g: [_describe_channel(c) for c in cs] for g, cs in noise.by_gate.items()},
+        "after_gate": [describe_channel(c) for c in noise.after_gate],
+        "by_gate": {g: [describe_channel(c) for c in cs] for g, cs in noise.by_gate.items()},
         "over_rotation": noise.over_rotation,
         "on_encoding": noise.on_encoding,
-        "readout": None if noise.readout is None else [noise.readout.p10, noise.readout.p01],
+        "readout": [_describe_readout(error) for error in noise.readout]
+        if isinstance(noise.readout, tuple)
+        else _describe_readout(noise.readout),
     }
+    if noise.by_place:
+        settings["by_place"] = [
+            {
+                "gate": place.gate,
+                "wires": list(place.wires),
+                "channels": [describe_channel(c) | {"wires": list(on)} for c, on in place.channels],
+            }
+            for place in noise.by_place
+        ]
+    return settings
 
 
-def _describe_channel(channel: Channel) -> dict[str, object]:
-    settings = {f.name: getattr(channel, f.name) for f in fields(channel)}  # pyright: ignore[reportArgumentType]
-    return {"channel": type(channel).__name__, **settings}
+def _describe_readout(error: ReadoutError | None) -> list[float] | None:
+    return None if error is None else [error.p10, error.p01]
 
 
-def _fraction(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise InvalidArgument(name, wanted="a probability in [0, 1]", got=value)
+def _check_channels(name: str, channels: object, *, most: int) -> None:
+    if not isinstance(channels, tuple) or not all(hasattr(c, "kraus") for c in channels):
+        raise InvalidArgument(
+            f"channels of {name}", wanted="a tuple of channels", got=repr(channels)
+        )
+    wide = [channel for channel in channels if n_wires(channel) > most]
+    if wide:
+        raise InvalidArgument(
+            f"channels of {name}",
+            wanted="channels on one qubit",
+            got=repr(wide[0]),
+            mend="name a gate on two qubits in by_gate, or its places in by_place",
+        )
+
+
+def _check_readout(readout: object) -> None:
+    errors = readout if isinstance(readout, tuple) else (readout,)
+    if not all(error is None or isinstance(error, ReadoutError) for error in errors):
+        raise InvalidArgument(
+            "readout", wanted="a ReadoutError, a tuple of them, or None", got=repr(readout)
+        )
 
 
 _PRESETS = {

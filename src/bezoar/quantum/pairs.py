@@ -22,7 +22,7 @@ import torch
 
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.contracts.progress import Progress
-from bezoar.quantum.density import density_matrices
+from bezoar.quantum.density import check_have_matrices, density_matrices
 from bezoar.quantum.states import EncodedStates
 
 Metric = Literal["hilbert-schmidt", "frobenius", "trace", "fidelity", "bures"]
@@ -38,6 +38,9 @@ TRACE_QUBITS = 6
 
 HILBERT_SCHMIDT_QUBITS = 30
 """Beyond, 1 - Tr/2**n is 1 to nine digits or more and double precision keeps too little of it."""
+
+POSITIVE: tuple[Metric, ...] = ("trace", "fidelity", "bures")
+"""Metrics of density matrices, which estimated states become by `nearest_states`."""
 
 _BLOCK_BYTES = 2**26
 _SLICE_BYTES = 2**24
@@ -138,9 +141,13 @@ def check_metric(a: EncodedStates, b: EncodedStates, metric: Metric) -> None:
     """Refuses a metric that has no form for these states.
 
     Raises:
-        InvalidArgument: trace of mixed products of many qubits, or Hilbert-Schmidt of more still.
+        InvalidArgument: trace of mixed products of many qubits, Hilbert-Schmidt of more still, or
+            trace and fidelities of estimated overlaps.
     """
     n_qubits = a.n_qubits
+    if metric in POSITIVE:
+        check_have_matrices(a)
+        check_have_matrices(b)
     if metric == "hilbert-schmidt" and n_qubits > HILBERT_SCHMIDT_QUBITS:
         raise InvalidArgument(
             "metric",

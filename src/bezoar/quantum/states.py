@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,16 +27,23 @@ class EncodedStates:
         pauli: ``(sample, 4**n_qubits)``, strings ordered I, X, Y, Z per wire, wire 0 slowest,
             first entry 1; None for product states.
         pure: whether every state is pure by construction (no active noise on the encoding).
+        estimate: None for exact states. ``state`` for unbiased estimates from finite shots: no
+            density matrix need have these expectations, see
+            `bezoar.quantum.density.nearest_states`. ``overlap`` for vectors whose inner products
+            alone mean something: ``v . w / 2**n_qubits`` estimates ``Tr(rho sigma)``.
     """
 
     n_qubits: int
     bloch: Floats | None = None
     pauli: Floats | None = None
     pure: bool = False
+    estimate: Literal["state", "overlap"] | None = None
 
     def __post_init__(self) -> None:
         if (self.bloch is None) == (self.pauli is None):
             raise InvalidArgument("bloch, pauli", wanted="one of them", got="none or both")
+        if self.estimate is not None and self.pure:
+            raise InvalidArgument("pure", wanted="False for estimates", got="True")
 
     def __len__(self) -> int:
         return len(self.bloch if self.bloch is not None else self.pauli)  # type: ignore[arg-type]
@@ -52,6 +60,7 @@ class EncodedStates:
             bloch=None if self.bloch is None else self.bloch[positions],
             pauli=None if self.pauli is None else self.pauli[positions],
             pure=self.pure,
+            estimate=self.estimate,
         )
 
     def pauli_vectors(self) -> Floats:

@@ -84,11 +84,13 @@ def to_pennylane(
         for operation, encoding in zip(circuit.operations, circuit.preparing(), strict=True):
             turn = 1.0 if noise is None else noise.turn(encoding=encoding)
             made.append(_gate(qml, operation, x, theta, turn))
-            for channel in noise.channels(operation.gate, encoding=encoding) if noise else ():
-                made += [_channel(qml, channel, wire) for wire in operation.wires]
-        if noise is not None and noise.readout is not None:
-            kraus = _readout_kraus(noise.readout)
-            made += [qml.QubitChannel(kraus, wires=w) for w in range(circuit.n_qubits)]
+            if noise is not None:
+                placed = noise.placed(operation.gate, operation.wires, encoding=encoding)
+                made += [_channel(qml, channel, wires) for channel, wires in placed]
+        for wire in range(circuit.n_qubits):
+            error = None if noise is None else noise.readout_on(wire)
+            if error is not None:
+                made.append(qml.QubitChannel(_readout_kraus(error), wires=wire))
         return made
 
     return apply
@@ -165,12 +167,12 @@ def _gate(qml: Any, operation: Operation, x: Any, theta: Any, turn: float) -> Op
     return getattr(qml, _NAMES[operation.gate])(*angles, wires=wires)
 
 
-def _channel(qml: Any, channel: Channel, wire: int) -> Operator:
+def _channel(qml: Any, channel: Channel, wires: tuple[int, ...]) -> Operator:
     if isinstance(channel, AmplitudeDamping):
-        return qml.AmplitudeDamping(channel.gamma, wires=wire)
+        return qml.AmplitudeDamping(channel.gamma, wires=wires)
     if isinstance(channel, Depolarizing):
-        return qml.DepolarizingChannel(0.75 * (1 - channel.shrink), wires=wire)
-    return qml.QubitChannel(list(channel.kraus()), wires=wire)
+        return qml.DepolarizingChannel(0.75 * (1 - channel.shrink), wires=wires)
+    return qml.QubitChannel(list(channel.kraus()), wires=wires)
 
 
 def _readout_kraus(readout: ReadoutError) -> list[np.ndarray]:

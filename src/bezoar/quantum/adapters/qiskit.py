@@ -20,22 +20,17 @@ from bezoar.contracts.errors import InvalidArgument, MissingExtra
 from bezoar.quantum.adapters.angles import Floats, amplitudes, value, vectors
 from bezoar.quantum.circuit import Angle, Circuit, Feature, Operation, Parameter, unitary
 from bezoar.quantum.gates import GATES, STATE_PREPARATION, UNITARY, gate_named
-from bezoar.quantum.noise import Channel, NoiseModel, is_identity
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-_OURS = {name.lower() if name != "I" else "id": name for name in GATES} | {
+OURS = {name.lower() if name != "I" else "id": name for name in GATES} | {
     "u3": "U",
     "u1": "P",
     "cnot": "CX",
     "cu1": "CP",
 }
-_THEIRS = {name: "id" if name == "I" else name.lower() for name in GATES}
-# Aer's density-matrix method has no instruction for these, so they go in as labelled matrices.
-_MATRICES_FOR_AER = ("CRX", "CRY", "CRZ")
-# Aer leaves a gate alone whose label its noise model does not name.
-_NOISELESS = "noiseless"
+THEIRS = {name: "id" if name == "I" else name.lower() for name in GATES}
 _WITHOUT_EFFECT = {"barrier", "global_phase", "delay"}
 _DEEPEST = 12
 
@@ -57,7 +52,7 @@ def to_qiskit(circuit: Circuit, features: npt.ArrayLike | None = None) -> Quantu
         >>> sorted(p.name for p in to_qiskit(AngleEncoding().circuit(2, 1)).parameters)
         ['x[0]', 'x[1]']
     """
-    qk = _qiskit()
+    qk = qiskit_package()
     vector = qk.circuit.ParameterVector
     theta = vector("theta", circuit.n_parameters)
     x: Any = vector("x", circuit.n_features)
@@ -73,80 +68,7 @@ def to_qiskit(circuit: Circuit, features: npt.ArrayLike | None = None) -> Quantu
             out.append(_preparation(operation, x), operation.wires[::-1])
         else:
             angles = [value(a, x.__getitem__, theta.__getitem__) for a in operation.angles]
-            _append(out, operation, angles)
-    return out
-
-
-def to_aer_circuit(
-    circuit: Circuit,
-    features: npt.ArrayLike = (),
-    parameters: npt.ArrayLike = (),
-    noise: NoiseModel | None = None,
-) -> QuantumCircuit:
-    """The circuit with numbers in it, as Aer's density-matrix method runs it without transpiling.
-
-    It carries what an Aer noise model cannot say: encoding gates that are free of noise, and the
-    over-rotation. Run it with ``AerSimulator(method="density_matrix", noise_model=
-    to_aer_noise_model(noise))``, and do not transpile: that would change the number of noisy gates.
-
-    Args:
-        circuit: what to translate.
-        features, parameters: ``(feature,)`` and ``(parameter,)``, radians or amplitudes.
-        noise: the noise model that it will run with.
-
-    Raises:
-        InvalidArgument: too few features or parameters.
-        InvalidData: NaN among them, or amplitudes that are all zero.
-        MissingExtra: Qiskit is not installed.
-    """
-    qk = _qiskit()
-    x, theta = vectors(circuit, features, parameters)
-    out = qk.QuantumCircuit(circuit.n_qubits)
-    for operation, encoding in zip(circuit.operations, circuit.preparing(), strict=True):
-        quiet = noise is None or (encoding and not noise.on_encoding)
-        turn = 1.0 if noise is None else noise.turn(encoding=encoding)
-        angles = [
-            turn * float(value(a, x.__getitem__, theta.__getitem__)) for a in operation.angles
-        ]
-        if operation.gate in (STATE_PREPARATION, UNITARY):
-            _append_with_carriers(out, operation, x, quiet=quiet)
-            continue
-        label = _NOISELESS if quiet else None
-        if operation.gate in _MATRICES_FOR_AER:
-            matrix = gate_named(operation.gate).matrix(*angles)
-            gate = _unitary_gate(matrix, label or _THEIRS[operation.gate])
-            out.append(gate, operation.wires[::-1])
-        else:
-            _append(out, operation, angles, label)
-    return out
-
-
-def to_aer_noise_model(noise: NoiseModel | None) -> Any:
-    """The ``qiskit_aer.noise.NoiseModel`` for circuits from `to_aer_circuit`.
-
-    Raises:
-        MissingExtra: qiskit-aer is not installed.
-    """
-    try:
-        from qiskit_aer.noise import NoiseModel as AerNoiseModel
-        from qiskit_aer.noise import QuantumError
-        from qiskit_aer.noise import ReadoutError as AerReadoutError
-    except ImportError as error:
-        raise MissingExtra("qiskit-aer", "qiskit", "the Aer adapter") from error
-    out = AerNoiseModel()
-    if noise is None:
-        return out
-    for name in (*GATES, UNITARY, STATE_PREPARATION):
-        channels = [c for c in noise.channels(name, encoding=False) if not is_identity(c)]
-        if not channels:
-            continue
-        error = QuantumError(_combined(channels))
-        if name in GATES and GATES[name].n_wires == 2:
-            error = error.tensor(error)
-        out.add_all_qubit_quantum_error(error, [_THEIRS.get(name, name.lower())])
-    if noise.readout is not None:
-        p10, p01 = noise.readout.p10, noise.readout.p01
-        out.add_all_qubit_readout_error(AerReadoutError([[1 - p10, p10], [p01, 1 - p01]]))
+            append(out, operation, angles)
     return out
 
 
@@ -154,7 +76,9 @@ def from_qiskit(circuit: QuantumCircuit, features: Sequence[Any] | None = None) 
     """The circuit of a Qiskit circuit; gates that we do not have are taken apart.
 
     Angles may be numbers, a multiple of one parameter, or a product of features less one offset,
-    as in ZZ feature maps. Global phases, barriers and measurements at the end are left out.
+    as in ZZ feature maps. A number that is added to such an angle becomes a constant gate before
+    it, P for RZ and a matrix for others, so that noise of the gate itself acts once. Global phases,
+    barriers and measurements at the end are left out.
 
     Args:
         circuit: what to read.
@@ -175,7 +99,7 @@ def from_qiskit(circuit: QuantumCircuit, features: Sequence[Any] | None = None) 
         0: -H-*-
         1: ---X-
     """
-    if not isinstance(circuit, _qiskit().QuantumCircuit):
+    if not isinstance(circuit, qiskit_package().QuantumCircuit):
         raise InvalidArgument(
             "circuit", wanted="a qiskit.QuantumCircuit", got=type(circuit).__name__
         )
@@ -195,41 +119,19 @@ def from_qiskit(circuit: QuantumCircuit, features: Sequence[Any] | None = None) 
     return Circuit(circuit.num_qubits, tuple(operations))
 
 
-def _append(
+def append(
     out: QuantumCircuit, operation: Operation, angles: Sequence[Any], label: str | None = None
 ) -> None:
+    """Adds a gate or matrix with these angles, numbers or symbols, and a label of its own."""
     if operation.gate == UNITARY:
-        out.append(_unitary_gate(np.array(operation.matrix), label), operation.wires[::-1])
+        out.append(unitary_gate(np.array(operation.matrix), label), operation.wires[::-1])
         return
-    getattr(out, _THEIRS[operation.gate])(*angles, *operation.wires)
+    getattr(out, THEIRS[operation.gate])(*angles, *operation.wires)
     if label is not None:
         instruction = out.data[-1]
         gate = instruction.operation.to_mutable()
         gate.label = label
         out.data[-1] = instruction.replace(operation=gate)
-
-
-def _append_with_carriers(
-    out: QuantumCircuit, operation: Operation, x: Floats, *, quiet: bool
-) -> None:
-    """A state preparation or matrix, then identities that carry its noise, one per wire."""
-    if operation.gate == STATE_PREPARATION:
-        matrix = _reflection(amplitudes(operation, x))
-        out.append(_unitary_gate(matrix, _NOISELESS), operation.wires[::-1])
-    else:
-        _append(out, operation, (), _NOISELESS)
-    if not quiet:
-        for wire in operation.wires:
-            out.append(_unitary_gate(np.eye(2), operation.gate.lower()), (wire,))
-
-
-def _reflection(psi: Floats) -> Floats:
-    """The Householder matrix that takes ``|0...0>`` to real amplitudes."""
-    normal = psi.copy()
-    normal[0] -= 1
-    length = float(normal @ normal)
-    identity = np.eye(len(psi))
-    return identity if length == 0 else identity - 2 / length * np.outer(normal, normal)
 
 
 def _preparation(operation: Operation, x: Floats) -> Any:
@@ -238,21 +140,11 @@ def _preparation(operation: Operation, x: Floats) -> Any:
     return StatePreparation(list(amplitudes(operation, x)))
 
 
-def _unitary_gate(matrix: npt.NDArray[Any], label: str | None) -> Any:
+def unitary_gate(matrix: npt.NDArray[Any], label: str | None) -> Any:
+    """Qiskit's gate of a matrix, whose first qubit is the fastest index."""
     from qiskit.circuit.library import UnitaryGate
 
     return UnitaryGate(matrix, label=label)
-
-
-def _combined(channels: Sequence[Channel]) -> Any:
-    """One channel that is all of these in order, with at most four Kraus operators."""
-    from qiskit.quantum_info import Kraus, SuperOp
-
-    total = SuperOp(np.eye(4))
-    for channel in channels:
-        kraus: Any = list(channel.kraus())
-        total = total.compose(SuperOp(Kraus(kraus)))
-    return Kraus(total)
 
 
 def _parameter_numbers(
@@ -282,9 +174,11 @@ def _read(
 ) -> Iterator[Operation]:
     if op.name in _WITHOUT_EFFECT:
         return
-    if op.name in _OURS:
-        angles = tuple(_angle(a, numbers) for a in op.params)
-        yield Operation(_OURS[op.name], wires, angles)
+    if op.name in OURS:
+        split = [_angle(a, numbers) for a in op.params]
+        if any(constant for constant, _ in split):
+            yield _offset(OURS[op.name], wires, [constant for constant, _ in split])
+        yield Operation(OURS[op.name], wires, tuple(angle for _, angle in split))
     elif op.name == "unitary":
         yield unitary(op.to_matrix(), wires[::-1])
     elif getattr(op, "definition", None) is not None and depth and not getattr(op, "blocks", ()):
@@ -307,27 +201,47 @@ def _symbols(angle: Any) -> list[Any]:
     return sorted(getattr(angle, "parameters", ()), key=lambda p: p.name)
 
 
-def _angle(expression: Any, numbers: dict[Any, Feature | Parameter]) -> Angle:
-    """The angle of an expression: its form is guessed from its values and then verified."""
-    symbols = _symbols(expression)
-    if not symbols:
-        return float(expression)
-    known = [numbers.get(s) for s in symbols]
-    at = functools.partial(_evaluated, expression, symbols)
-    guess: Feature | Parameter | None = None
-    if len(known) == 1 and isinstance(known[0], Parameter):
-        guess = Parameter(known[0].index, scale=at([1.0]))
-    elif all(isinstance(k, Feature) for k in known):
-        guess = _product(at, tuple(k.indices[0] for k in known if isinstance(k, Feature)))
-    if guess is None or not _agrees(guess, at, len(symbols)):
+def _offset(gate: str, wires: tuple[int, ...], constants: Sequence[float]) -> Operation:
+    """The part of a turn that is a number: a gate of another name, so that noise counts it once."""
+    if len(constants) > 1:
         raise InvalidArgument(
             "circuit",
-            wanted="angles that are a number, a multiple of one parameter, or a product of "
-            "features less one offset",
+            wanted="a sum of a number and a parameter in gates of one angle alone",
+            got=f"one in {gate}",
+            mend="transpile it to gates of one angle",
+        )
+    if gate == "RZ":
+        return Operation("P", wires, (constants[0],))
+    return unitary(gate_named(gate).matrix(constants[0]), wires)
+
+
+def _angle(expression: Any, numbers: dict[Any, Feature | Parameter]) -> tuple[float, Angle]:
+    """A number and the angle to add to it: the form is guessed from its values, then verified."""
+    symbols = _symbols(expression)
+    if not symbols:
+        return 0.0, float(expression)
+    known = [numbers.get(s) for s in symbols]
+    at = functools.partial(_evaluated, expression, symbols)
+    zeros = [0.0] * len(symbols)
+    guess: Feature | Parameter | None = None
+    constant = 0.0
+    if len(known) == 1 and isinstance(known[0], Parameter):
+        constant = at(zeros)
+        guess = Parameter(known[0].index, scale=_tidy(at([1.0]) - constant))
+    elif all(isinstance(k, Feature) for k in known):
+        guess = _product(at, tuple(k.indices[0] for k in known if isinstance(k, Feature)))
+        constant = at(zeros) - _valued(guess, zeros)
+        # What rounding leaves of nothing.
+        constant = constant if abs(constant) > 1e-12 * max(1.0, abs(at(zeros))) else 0.0
+    if guess is None or not _agrees(constant, guess, at, len(symbols)):
+        raise InvalidArgument(
+            "circuit",
+            wanted="angles that are a number, a multiple of one parameter, a product of features "
+            "less one offset, or the sum of a number and one of these",
             got=expression,
             mend="bind the parameters, or name the features with the argument features",
         )
-    return guess
+    return constant, guess
 
 
 def _evaluated(expression: Any, symbols: list[Any], values: Sequence[float]) -> float:
@@ -349,12 +263,16 @@ def _product(at: Any, indices: tuple[int, ...]) -> Feature:
     return Feature(indices, scale=_tidy(scale), offset=_tidy(offset))
 
 
-def _agrees(guess: Feature | Parameter, at: Any, n_symbols: int) -> bool:
+def _valued(guess: Feature | Parameter, numbers: Sequence[float]) -> float:
+    offset = guess.offset if isinstance(guess, Feature) else 0.0
+    return guess.scale * math.prod(number - offset for number in numbers)
+
+
+def _agrees(constant: float, guess: Feature | Parameter, at: Any, n_symbols: int) -> bool:
     points = [[0.3 + 0.7 * k + 0.11 * i for i in range(n_symbols)] for k in range(4)]
     points.append([0.0] * n_symbols)
     for point in points:
-        offset = guess.offset if isinstance(guess, Feature) else 0.0
-        found = guess.scale * math.prod(number - offset for number in point)
+        found = constant + _valued(guess, point)
         if abs(found - at(point)) > 1e-9 * max(1.0, abs(found)):
             return False
     return True
@@ -368,7 +286,12 @@ def _tidy(number: float) -> float:
     return number
 
 
-def _qiskit() -> Any:
+def qiskit_package() -> Any:
+    """The package.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
     try:
         import qiskit
         import qiskit.circuit

@@ -29,10 +29,12 @@ class AngleEncoding:
         axes: any sequence over X, Y and Z, first rotation first.
         hadamard_first: an H on every qubit in use before the rotations.
         low, high: the range that features should be scaled to, in radians.
+        lossy: whether to accept a sequence that loses a feature.
 
     Raises:
         InvalidArgument: no axes or other letters; a sequence that loses a feature (a rotation
-            about the axis that the qubit points along, or twice about one axis); no range.
+            about the axis that the qubit points along, or twice about one axis) unless `lossy`; no
+            range.
 
     Warns:
         BezoarWarning: a range beyond pi, where features alias; more than two features per qubit.
@@ -50,6 +52,7 @@ class AngleEncoding:
     hadamard_first: bool = False
     low: float = 0.0
     high: float = math.pi
+    lossy: bool = False
 
     def __post_init__(self) -> None:
         # A string, so that the encoding hashes and compares by content.
@@ -57,7 +60,8 @@ class AngleEncoding:
             raise InvalidArgument("axes", wanted="letters X, Y and Z, as in XZ", got=self.axes)
         object.__setattr__(self, "axes", "".join(self.axes))
         check_range(self.low, self.high)
-        self._refuse_lost_features()
+        if not self.lossy:
+            self._refuse_lost_features()
         if len(self.axes) > 2:
             _warn(
                 f"axes {self.axes}: a qubit's state has two real coordinates, so "
@@ -144,6 +148,31 @@ class AngleEncoding:
                 f"different values encode alike; scale to {self.low:.3g} to {self.high:.3g} first",
                 stacklevel=3,
             )
+
+
+@dataclass(frozen=True, slots=True)
+class ZXZXEncoding(AngleEncoding):
+    """RZ, RX, RZ, RX on each qubit, four features each, of which the first has no effect.
+
+    The first RZ acts on |0>. For comparisons with who uses it; ``AngleEncoding(axes="XZXZ")`` loses
+    no feature to its first gate.
+
+    Source: QUID (arXiv 2411.14412), section 5.2 and Figure 4.
+
+    Example:
+        >>> import warnings
+        >>> warnings.simplefilter("ignore", BezoarWarning)
+        >>> print(ZXZXEncoding().circuit(n_features=4, n_qubits=1).draw())
+        0: -RZ(x0)-RX(x1)-RZ(x2)-RX(x3)-
+    """
+
+    axes: Sequence[str] = "ZXZX"
+    lossy: bool = True
+
+    @property
+    def name(self) -> str:
+        """``angle-zxzx``."""
+        return "angle-zxzx"
 
 
 def _warn(text: str, stacklevel: int = 4) -> None:

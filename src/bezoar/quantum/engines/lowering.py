@@ -16,7 +16,13 @@ import numpy as np
 
 from bezoar.quantum.circuit import Angle, Circuit, Operation, Parameter
 from bezoar.quantum.gates import STATE_PREPARATION, UNITARY, Gate, gate_named
-from bezoar.quantum.noise import Channel, NoiseModel, transfer_matrix
+from bezoar.quantum.noise import (
+    Channel,
+    NoiseModel,
+    PlacedChannel,
+    ReadoutError,
+    transfer_matrix,
+)
 
 Representation = Literal["transfer", "unitary"]
 
@@ -103,12 +109,27 @@ def identity(wire: int, representation: Representation) -> Primitive:
     return Primitive((wire,), _identity(representation)[None])
 
 
-def readout_transfer(noise: NoiseModel | None) -> np.ndarray:
-    """How readout error mixes I into each Pauli letter of an observable, ``(4, 4)``."""
+def readout_transfer(noise: NoiseModel | None, n_wires: int) -> np.ndarray:
+    """How readout error mixes I into each Pauli letter of an observable.
+
+    Returns:
+        ``(4, 4)`` where all wires have the same, ``(wire, 1, 4, 4)`` where each has its own.
+
+    Raises:
+        InvalidArgument: fewer readout errors than wires.
+    """
+    if noise is None:
+        return np.eye(4)
+    if not isinstance(noise.readout, tuple):
+        return _letters_read(noise.readout)
+    return np.stack([_letters_read(noise.readout_on(w)) for w in range(n_wires)])[:, None]
+
+
+def _letters_read(error: ReadoutError | None) -> np.ndarray:
     matrix = np.eye(4)
-    if noise is not None and noise.readout is not None:
-        matrix[1:, 1:] *= noise.readout.scale
-        matrix[1:, 0] = noise.readout.shift
+    if error is not None:
+        matrix[1:, 1:] *= error.scale
+        matrix[1:, 0] = error.shift
     return matrix
 
 
@@ -200,10 +221,32 @@ def _noise_matrix(
     *,
     encoding: bool,
 ) -> np.ndarray:
-    one = _identity(representation)
+    wires = operation.wires
+    singles = {wire: _identity(representation) for wire in wires}
+    placed: tuple[PlacedChannel, ...] = ()
     if noise is not None and representation == "transfer":
-        one = channel_transfer(noise.channels(operation.gate, encoding=encoding))
-    return reduce(np.kron, [one] * len(operation.wires))
+        placed = noise.placed(operation.gate, wires, encoding=encoding)
+    total = None
+    for channel, on in placed:
+        matrix = transfer_matrix(channel.kraus())
+        if len(on) == 1:
+            singles[on[0]] = matrix @ singles[on[0]]
+            continue
+        # What came before on single wires comes first.
+        before = reduce(np.kron, singles.values())
+        total = embedded(matrix, on, wires) @ (before if total is None else before @ total)
+        singles = dict.fromkeys(wires, np.eye(4))
+    after = reduce(np.kron, singles.values())
+    return after if total is None else after @ total
+
+
+def embedded(matrix: np.ndarray, on: tuple[int, ...], wires: tuple[int, ...]) -> np.ndarray:
+    """A transfer matrix on the wires `on` as one on `wires`, which hold them in any order."""
+    rest = [wire for wire in wires if wire not in on]
+    full = np.kron(matrix, np.eye(4 ** len(rest))).reshape((4,) * (2 * len(wires)))
+    order = [[*on, *rest].index(wire) for wire in wires]
+    axes = [*order, *(len(wires) + axis for axis in order)]
+    return full.transpose(axes).reshape(4 ** len(wires), -1)
 
 
 def _represent(unitary: np.ndarray, representation: Representation) -> np.ndarray:

@@ -112,7 +112,9 @@ class PauliProgram:
         )
         self.dtype = dtype
         self.device = device
-        self._readout = torch.as_tensor(readout_transfer(noise), device=device).to(dtype)
+        self._readout = torch.as_tensor(
+            readout_transfer(noise, circuit.n_qubits), device=device
+        ).to(dtype)
         self._noisy_readout = noise is not None and noise.readout is not None
         used = {_LETTERS.index(letter) for string in self.observables for letter in string} - {0}
         # A slice, because picking a list of rows costs more than computing a few more of them.
@@ -210,7 +212,7 @@ class PauliProgram:
         """``(wire, T, letter, 4)``, and the rows before each further level of the chains."""
         last = take(built.ones, self._last)
         if self._noisy_readout:
-            rows = self._readout[self._letters] @ last
+            rows = self._readout[..., self._letters, :] @ last
         else:
             rows = last[:, :, self._letters]
         levels = []
@@ -227,7 +229,7 @@ class PauliProgram:
             out.append((level, rows.transpose(2, 3) @ d_rows))
             d_rows = d_rows @ take(tape.built.ones, level).transpose(2, 3)
         if self._noisy_readout:
-            d_last = self._readout[self._letters].t() @ d_rows
+            d_last = self._readout[..., self._letters, :].mT @ d_rows
         else:
             above, below = self._letters.start, 4 - self._letters.stop
             d_last = torch.nn.functional.pad(d_rows, (0, 0, above, below))

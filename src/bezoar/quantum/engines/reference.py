@@ -74,10 +74,11 @@ def z_strings(n_qubits: int) -> tuple[str, ...]:
 
 def _observable(string: str, noise: NoiseModel | None) -> ComplexArray:
     matrix = np.ones((1, 1), dtype=complex)
-    for letter in string:
+    for wire, letter in enumerate(string):
         factor = PAULIS[letter]
-        if letter != "I" and noise is not None and noise.readout is not None:
-            factor = noise.readout.scale * factor + noise.readout.shift * PAULIS["I"]
+        error = None if noise is None or letter == "I" else noise.readout_on(wire)
+        if error is not None:
+            factor = error.scale * factor + error.shift * PAULIS["I"]
         matrix = np.kron(matrix, factor)
     return matrix
 
@@ -100,10 +101,9 @@ def _apply(
         rho = full @ rho @ full.conj().T
     if noise is None:
         return rho
-    for channel in noise.channels(operation.gate, encoding=encoding):
-        for wire in operation.wires:
-            kraus = [_on_wires(k, (wire,), n) for k in channel.kraus()]
-            rho = sum(k @ rho @ k.conj().T for k in kraus)  # pyright: ignore[reportAssignmentType]
+    for channel, wires in noise.placed(operation.gate, operation.wires, encoding=encoding):
+        kraus = [_on_wires(k, wires, n) for k in channel.kraus()]
+        rho = sum(k @ rho @ k.conj().T for k in kraus)  # pyright: ignore[reportAssignmentType]
     return rho
 
 

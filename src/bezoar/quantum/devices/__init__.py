@@ -1,0 +1,1 @@
+"""Quantum computers by their calibration: tables of errors, circuits in a device's own gates."""

@@ -11,11 +11,25 @@ import pytest
 from bezoar.contracts import plugins
 from bezoar.contracts.checks import check_attack
 from bezoar.contracts.dataset import Dataset
-from bezoar.quantum.encodings.angle import AngleEncoding
+from bezoar.models.circuits import build_ansatz, build_circuit, build_encoding
+from bezoar.models.training import TrainingSettings
+from bezoar.models.white_box import WhiteBoxVictim
 from bezoar.quantum.noise import ad_dep
 from bezoar.quantum.state_encoder import StateEncoder
 
-OURS = {"bilevel", "bilevel-random", "protected-release", "quid", "random", "random-uniform"}
+OURS = {
+    "bilevel",
+    "bilevel-random",
+    "gradient-canceling",
+    "influence",
+    "kkt",
+    "loss-flip",
+    "min-max",
+    "protected-release",
+    "quid",
+    "random",
+    "random-uniform",
+}
 
 
 def clouds() -> Dataset:
@@ -31,11 +45,22 @@ def clouds() -> Dataset:
 
 
 def settings_for(attack_class: Any) -> dict[str, Any]:
-    """An encoder for those that ask for one, as the command line does."""
+    """What an attack asks to know of the victim, as the judge tells it."""
     fields = dataclasses.fields(attack_class) if dataclasses.is_dataclass(attack_class) else ()
-    circuit = AngleEncoding().circuit(n_features=4, n_qubits=2)
-    encoder = StateEncoder(circuit=circuit, noise=ad_dep(0.05))
-    return {"encoder": encoder} if "encoder" in {field.name for field in fields} else {}
+    circuit = build_circuit(build_encoding(), build_ansatz("sim-1"), n_features=4, n_qubits=2)
+    known = {
+        "encoder": StateEncoder(circuit=circuit.encoding(), noise=ad_dep(0.05)),
+        "victim": WhiteBoxVictim(
+            circuit=circuit, noise=ad_dep(0.05), training=TrainingSettings(epochs=1)
+        ),
+        "test_data": clouds(),
+        # The contract holds however much an attack computes.
+        "rounds": 2,
+        "candidates": 5,
+        "models": 1,
+        "steps": 2,
+    }
+    return {name: value for name, value in known.items() if name in {f.name for f in fields}}
 
 
 @pytest.mark.parametrize("name", plugins.names("attacks"))

@@ -6,26 +6,48 @@ import dataclasses
 from typing import Any
 
 from bezoar.contracts import plugins
+from bezoar.contracts.errors import InvalidArgument
 from bezoar.contracts.protocols import Attack
-from bezoar.quantum.state_encoder import StateEncoder
 
 
-def attack_named(name: str, *, ratio: float, encoder: StateEncoder, metric: str) -> Attack:
+def attack_named(name: str, *, ratio: float, **known: Any) -> Attack:
     """The registered attack with these settings.
 
     Args:
         name: see `bezoar list attacks`.
         ratio: share of the training samples, in [0, 1).
-        encoder: the victim's state preparation, for attacks with a field ``encoder``.
-        metric: distance between states, for attacks with a field ``metric``.
+        known: what an attack may be told of the victim: ``encoder`` (its state preparation),
+            ``metric`` (distance between states), ``source_classes`` (of a targeted attack),
+            ``victim`` (the model, to differentiate and retrain), ``test_data``. Each attack gets
+            those that it declares as fields; what it does not declare, it does not know.
 
     Raises:
         UnknownName: no such attack.
-        InvalidArgument: a setting that the attack refuses.
+        InvalidArgument: a setting that the attack refuses, or ``source_classes`` for an attack
+            that cannot be targeted.
     """
     attack_class: Any = plugins.load("attacks", name)
-    is_record = dataclasses.is_dataclass(attack_class)
-    declared = {f.name for f in dataclasses.fields(attack_class)} if is_record else set()
-    offered: dict[str, Any] = {"encoder": encoder, "metric": metric}
-    extra = {key: value for key, value in offered.items() if key in declared}
+    declared = _declared(attack_class)
+    if known.get("source_classes") and "source_classes" not in declared:
+        raise InvalidArgument(
+            "source_classes",
+            wanted=f"none for {name}, which cannot be targeted",
+            got=", ".join(known["source_classes"]),
+        )
+    extra = {key: value for key, value in known.items() if key in declared}
     return attack_class(ratio=ratio, **extra)
+
+
+def attacks_white_box(name: str) -> bool:
+    """Whether the registered attack needs a model to differentiate or retrain.
+
+    Example:
+        >>> attacks_white_box("quid")
+        False
+    """
+    return "victim" in _declared(plugins.load("attacks", name))
+
+
+def _declared(attack_class: Any) -> set[str]:
+    is_record = dataclasses.is_dataclass(attack_class)
+    return {f.name for f in dataclasses.fields(attack_class)} if is_record else set()

@@ -7,7 +7,7 @@ not depend on which others it was trained with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -127,6 +127,10 @@ class Trained:
     epoch: int
 
 
+# Told the positions of jobs, and what each has learnt so far.
+EpochHook = Callable[[Sequence[int], Sequence[Trained]], None]
+
+
 def train_many(
     program: Program,
     features: npt.ArrayLike,
@@ -135,6 +139,7 @@ def train_many(
     *,
     inputs: Inputs | None = None,
     chunk: int | None = None,
+    after_epoch: EpochHook | None = None,
     progress: Progress = silent,
 ) -> list[Trained]:
     """Trains all jobs; the result of each does not depend on the others or on `chunk`.
@@ -149,6 +154,8 @@ def train_many(
         settings: see `TrainingSettings`.
         inputs: the pool encoded by this program already, to save doing it again.
         chunk: how many trainings at most are one tensor; None for what suits the circuit.
+        after_epoch: called after each epoch of each chunk with the positions of its jobs and their
+            models as they stand (with early stopping, the best so far).
         progress: told after each epoch of each chunk.
 
     Raises:
@@ -168,6 +175,8 @@ def train_many(
         state = _Training(runner, [jobs[i] for i in members], settings)
         for _ in range(settings.epochs):
             state.epoch()
+            if after_epoch is not None:
+                after_epoch(members, state.results())
             progress("train", done + len(members) * state.epochs_done, total)
             if state.all_stopped:
                 break

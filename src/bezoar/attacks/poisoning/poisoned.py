@@ -11,6 +11,7 @@ import numpy as np
 from bezoar.contracts.dataset import Dataset, FloatArray, IntArray
 from bezoar.contracts.protocols import Attack
 from bezoar.contracts.truth import Poisoned, PoisonTruth
+from bezoar.models.white_box import WhiteBoxVictim
 from bezoar.quantum.state_encoder import StateEncoder
 
 
@@ -21,6 +22,7 @@ def replace_samples(
     *,
     labels: IntArray,
     features: FloatArray | None = None,
+    spent: Mapping[str, object] | None = None,
 ) -> Poisoned:
     """The data with new labels, and perhaps features, at some positions; and the truth.
 
@@ -30,6 +32,7 @@ def replace_samples(
         chosen: positions, ``(poisoned,)``, in ascending order of their ids.
         labels: new codes, ``(poisoned,)``.
         features: new features, ``(poisoned, ...)``, or None to keep them.
+        spent: what the attack cost beside its time, JSON values; goes into the truth's settings.
     """
     all_labels = data.labels.copy()
     all_labels[chosen] = labels
@@ -40,7 +43,7 @@ def replace_samples(
         changed = changed.with_features(all_features)
     truth = PoisonTruth(
         attack=attack.name,
-        settings=settings_of(attack),
+        settings={**settings_of(attack), **(spent or {})},
         poisoned_ids=data.ids[chosen],
         original_labels=data.labels[chosen],
     )
@@ -65,8 +68,10 @@ def other_labels(labels: IntArray, classes: IntArray, *, rng: np.random.Generato
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, StateEncoder):
+    if isinstance(value, StateEncoder | WhiteBoxVictim):
         return value.describe()
+    if isinstance(value, Dataset):
+        return {"samples": len(value), "classes": list(value.class_names)}
     if isinstance(value, tuple):
         return list(value)
     return value.item() if isinstance(value, np.generic) else value

@@ -14,17 +14,20 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from bezoar.cli.main import main, make_parser
 from bezoar.cli.options import PLAN_OPTIONS
 from bezoar.contracts import plugins
+from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.records import RunRecord, ThreatModel
 from bezoar.evaluate.audit import run_audit
 from bezoar.evaluate.plan import AuditPlan
+from bezoar.models.circuits import build_ansatz, build_circuit, build_encoding
+from bezoar.models.white_box import WhiteBoxVictim
 from bezoar.quantum import noise
 from bezoar.quantum.distances import METRICS
-from bezoar.quantum.encodings import AngleEncoding
 from bezoar.quantum.state_encoder import StateEncoder
 from bezoar.report.data import schema
 
@@ -219,11 +222,21 @@ def test_attacks_are_told_with_their_threat_models() -> None:
     text = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
     sections = re.findall(r"^## ([a-z-]+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert len(sections) == len(first_links(ROOT / "docs" / "attacks.md")) > 0
-    encoder = StateEncoder(circuit=AngleEncoding().circuit(2, 1))
+    circuit = build_circuit(build_encoding(), build_ansatz(), n_features=2)
+    known: dict[str, Any] = {
+        "encoder": StateEncoder(circuit=circuit.encoding()),
+        "victim": WhiteBoxVictim(circuit=circuit),
+        "test_data": Dataset(
+            features=np.zeros((1, 2)),
+            labels=np.zeros(1, dtype=np.int64),
+            ids=np.zeros(1, dtype=np.int64),
+            class_names=("a",),
+        ),
+    }
     for name, section in sections:
         attack_class = plugins.load("attacks", name)
-        takes_encoder = "encoder" in {field.name for field in dataclasses.fields(attack_class)}
-        settings = {"encoder": encoder} if takes_encoder else {}
+        fields = {field.name for field in dataclasses.fields(attack_class)}
+        settings = {key: value for key, value in known.items() if key in fields}
         where = f"{attack_class.__module__}.{attack_class.__qualname__}"
         assert f"`{where}`" in section, name
         assert threat_table(attack_class(ratio=0.1, **settings).threat_model) in section, name

@@ -185,7 +185,7 @@ def test_usage(bezoar: Terminal, line: str) -> None:
     [
         ("missing.csv", 2, "does not exist"),
         ("folder", 2, "is a folder"),
-        ("nothing", 4, "wanted one of breast-cancer, digits"),
+        ("nothing", 4, "wanted one of breast-cancer, cifar-10, digits"),
     ],
 )
 def test_what_is_not_there(bezoar: Terminal, data: str, code: int, told: str) -> None:

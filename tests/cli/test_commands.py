@@ -123,7 +123,7 @@ def test_exit_codes_of_an_audit(bezoar: Terminal, monkeypatch: pytest.MonkeyPatc
     def refuse(*_: object, **__: object) -> None:
         raise ValueError("cannot")
 
-    monkeypatch.setattr("bezoar.evaluate.audit._suspicion", refuse)
+    monkeypatch.setattr("bezoar.evaluate.measuring.suspicion", refuse)
     answer = bezoar(f"{line} --seeds 1 --out partial")
     assert answer.code == 2
     assert answer.error == ""

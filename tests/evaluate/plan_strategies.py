@@ -39,14 +39,17 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "label": st.none() | TEXTS,
     "classes": st.none() | st.lists(TEXTS, max_size=4, unique=True).map(tuple),
     "samples": st.none() | _counts(),
+    "fresh_samples": st.booleans(),
     "features": st.none() | _counts(),
-    "reduce": st.sampled_from(["pca", "autoencoder", "none"]),
+    "reduce": st.sampled_from(["pca", "autoencoder", "pool-autoencoder", "none"]),
     "encoding": st.sampled_from(plugins.names("encodings")),
     "axes": TEXTS,
     "qubits": st.none() | _counts(),
+    "model": st.sampled_from(["qnn", "quantum-kernel"]),
     "ansatz": st.sampled_from(plugins.names("ansatze")),
     "layers": _counts(),
     "noise": _some(NOISES, least=1),
+    "device_qubits": st.lists(st.integers(0, 126), max_size=4, unique=True).map(tuple),
     "noise_on_encoding": st.booleans(),
     "gradient": st.sampled_from(GRADIENTS),
     "spsa_step": _positive(1),
@@ -59,6 +62,12 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
         st.floats(0, 1, exclude_max=True, allow_subnormal=False).map(abs), max_size=4, unique=True
     ).map(tuple),
     "metric": st.sampled_from(METRICS),
+    "source_classes": st.lists(TEXTS, max_size=4, unique=True).map(tuple),
+    "attacker_noise": st.none() | st.sampled_from(NOISES),
+    "attacker_states": st.sampled_from(["exact", "pauli:100", "bloch:30", "overlap:100:10"]),
+    "with_key": st.booleans(),
+    "ensemble": st.sampled_from(["none", "dpa:3", "ss-dpa:25"]),
+    "curves": st.booleans(),
     "detectors": _some(plugins.names("detectors")),
     "seeds": _counts(),
     "epochs": _counts(),
@@ -87,4 +96,8 @@ def plans(draw: st.DrawFn) -> AuditPlan:
     values = {name: draw(SETTINGS[name]) for name in sorted(chosen)}
     if values.get("gradient", "exact") == "exact":
         values.pop("shots", None)
+    if values.get("model") == "quantum-kernel" or values.get("curves"):
+        values.pop("ensemble", None)
+    if values.get("model") == "quantum-kernel":
+        values.pop("curves", None)
     return AuditPlan(**values)

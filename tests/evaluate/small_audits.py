@@ -12,7 +12,7 @@ from bezoar.contracts.records import Measurement, RunRecord
 from bezoar.data import write_npz
 from bezoar.evaluate.plan import AuditPlan
 
-TIMINGS = ("wall_seconds", "distance_seconds")
+TIMINGS = ("wall_seconds", "distance_seconds", "poison_seconds")
 
 
 def small_plan(**settings: Any) -> AuditPlan:

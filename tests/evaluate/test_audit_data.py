@@ -15,7 +15,8 @@ from bezoar.contracts import plugins
 from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.errors import BezoarError, FileProblem, InvalidArgument, InvalidData
 from bezoar.contracts.records import RunRecord
-from bezoar.evaluate.audit import cells_of, run_audit
+from bezoar.evaluate.audit import run_audit
+from bezoar.evaluate.experiment import cells_of
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.report import render
 from bezoar.report.data import schema

@@ -17,8 +17,10 @@ from bezoar.attacks.named import attack_named
 from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.records import RunRecord, read_record
 from bezoar.contracts.seeds import generator
+from bezoar.data import split
 from bezoar.evaluate import victim
-from bezoar.evaluate.audit import cells_of, run_audit
+from bezoar.evaluate.audit import run_audit
+from bezoar.evaluate.experiment import cells_of
 from bezoar.evaluate.metrics.classification import (
     accuracy,
     confusion_counts,
@@ -205,14 +207,14 @@ def test_a_cell_is_what_the_parts_give_when_put_together_by_hand(
     confusions: dict[tuple[Any, ...], np.ndarray], noise: str, attack: str, ratio: float, seed: int
 ) -> None:
     data = victim.load_data(PLAN)
-    parts = victim.split_data(PLAN, data, seed)
+    parts = split(data, test=PLAN.test, rng=generator(seed, "split"))
     pipeline = victim.fit_pipeline(PLAN, parts.train, seed=seed)
     train = parts.train.with_features(pipeline.transform(parts.train.features))
     seen: Dataset = train
     if attack != "none":
         encoder = victim.state_encoder(PLAN, data, noise)
         made = attack_named(attack, ratio=ratio, encoder=encoder, metric=PLAN.metric)
-        seen = made.poison(train, rng=generator(seed, "attack", attack, ratio)).data
+        seen = made.poison(train, rng=generator(seed, "attack")).data
     test = pipeline.transform(parts.test.features)
     pool = np.concatenate([seen.features, test])
     program = compile_circuit(victim.model_circuit(PLAN, data), victim.noise_model(PLAN, noise))
@@ -228,7 +230,7 @@ def test_a_cell_is_what_the_parts_give_when_put_together_by_hand(
 def test_the_test_part_is_never_poisoned_and_never_trained_on() -> None:
     data = victim.load_data(PLAN)
     for seed in PLAN_SEEDS:
-        parts = victim.split_data(PLAN, data, seed)
+        parts = split(data, test=PLAN.test, rng=generator(seed, "split"))
         assert not set(parts.train.ids) & set(parts.test.ids)
         again = data.take(parts.test.ids)
         np.testing.assert_array_equal(again.labels, parts.test.labels)
@@ -237,11 +239,11 @@ def test_the_test_part_is_never_poisoned_and_never_trained_on() -> None:
 
 def test_the_pipeline_sees_the_training_part_alone() -> None:
     data = victim.load_data(PLAN)
-    parts = victim.split_data(PLAN, data, 0)
+    parts = split(data, test=PLAN.test, rng=generator(0, "split"))
     before = victim.fit_pipeline(PLAN, parts.train, seed=0).transform(parts.train.features)
     spoilt = data.features.copy()
     spoilt[data.positions(parts.test.ids)] = 1e6
-    other = victim.split_data(PLAN, data.with_features(spoilt), 0)
+    other = split(data.with_features(spoilt), test=PLAN.test, rng=generator(0, "split"))
     after = victim.fit_pipeline(PLAN, other.train, seed=0).transform(other.train.features)
     np.testing.assert_array_equal(before, after)
     # Unseen features far outside are clipped to the range of the encoding, not wrapped.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from small_audits import clouds, comparable, saved, small_plan
 
-from bezoar.evaluate import audit
+from bezoar.evaluate import experiment
 from bezoar.evaluate.audit import run_audit
 from bezoar.evaluate.cells import CellStore
 
@@ -33,7 +33,7 @@ class Counter:
 @pytest.fixture
 def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
     counts = Counter()
-    train, compare = audit.train_many, audit.state_similarity
+    train, compare = experiment.train_many, experiment.state_similarity
 
     def counted(program: Any, features: Any, jobs: Any, *rest: Any, **named: Any) -> Any:
         found = train(program, features, jobs, *rest, **named)
@@ -44,8 +44,8 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
         counts.comparisons += 1
         return compare(*arguments, **named)
 
-    monkeypatch.setattr(audit, "train_many", counted)
-    monkeypatch.setattr(audit, "state_similarity", compared)
+    monkeypatch.setattr(experiment, "train_many", counted)
+    monkeypatch.setattr(experiment, "state_similarity", compared)
     return counts
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from small_audits import clouds, saved, small_plan
 
+from bezoar.attacks.named import attacks_white_box
 from bezoar.contracts import plugins
 from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.errors import BezoarError, FileProblem, InvalidArgument, UnknownName
@@ -23,6 +24,7 @@ from bezoar.evaluate.poisoning import poison_data, poison_to_files
 from bezoar.evaluate.victim import load_data
 
 PLAN = AuditPlan(data="iris", noise=("none",))
+BLACK_BOX = [name for name in plugins.names("attacks") if not attacks_white_box(name)]
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
@@ -30,7 +32,7 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
         return {name: archive[name] for name in archive.files}
 
 
-@pytest.mark.parametrize("attack", plugins.names("attacks"))
+@pytest.mark.parametrize("attack", BLACK_BOX)
 @pytest.mark.parametrize("noise", ["none", "ad-dep:0.05"])
 def test_files_hold_the_poisoned_data_and_the_truth(
     tmp_path: Path, attack: str, noise: str
@@ -73,7 +75,7 @@ def test_the_truth_restores_the_labels(tmp_path: Path) -> None:
     assert suspect.class_names == data.class_names
 
 
-@pytest.mark.parametrize("attack", plugins.names("attacks"))
+@pytest.mark.parametrize("attack", BLACK_BOX)
 def test_a_ratio_of_0_is_the_data_itself(tmp_path: Path, attack: str) -> None:
     out, truth = tmp_path / "P.npz", tmp_path / "T.json"
     poison_to_files(PLAN, attack, ratio=0.0, seed=0, out=out, truth=truth)
@@ -83,7 +85,7 @@ def test_a_ratio_of_0_is_the_data_itself(tmp_path: Path, attack: str) -> None:
     assert json.loads(truth.read_text(encoding="utf-8"))["poisoned_ids"] == []
 
 
-@pytest.mark.parametrize("attack", plugins.names("attacks"))
+@pytest.mark.parametrize("attack", BLACK_BOX)
 def test_the_seed_decides_to_the_last_byte(tmp_path: Path, attack: str) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         poison_to_files(
@@ -207,3 +209,8 @@ def test_when_the_data_cannot_be_written_there_is_no_truth_either(
             PLAN, "random", ratio=0.3, seed=0, out=tmp_path / "P.npz", truth=tmp_path / "T.json"
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_attack_on_a_model_needs_an_audit(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="influence; bezoar audit mounts it"):
+        poison_data(PLAN, "influence", ratio=0.1, seed=0)

@@ -10,8 +10,9 @@ from small_audits import clouds, only
 
 from bezoar.contracts.records import Finding, Measurement, ThreatModel
 from bezoar.evaluate.cells import Cell
+from bezoar.evaluate.observations import Results
 from bezoar.evaluate.plan import AuditPlan
-from bezoar.evaluate.summary import Results, Summary, summarise
+from bezoar.evaluate.summary import Summary, summarise
 
 THREAT = ThreatModel(
     goal="harm",
@@ -60,6 +61,8 @@ def summary(
                     "destinations": [[0, 5], [4, 1]],
                     "n_train": 100,
                     "n_changed": round(100 * ratio),
+                    "trainings": 0,
+                    "poison_seconds": 0.1,
                     "auroc": {"state-similarity": None if ratio == 0.7 else 0.9},
                 }
     similarity = {

@@ -16,7 +16,7 @@ class Option:
 
     Attributes:
         field: its name.
-        kind: ``text``, ``int``, ``float``, ``list``, ``numbers`` or ``switch``.
+        kind: ``text``, ``int``, ``float``, ``list``, ``numbers``, ``whole``, ``switch``.
         metavar: what stands for the value in the help.
         help: one sentence.
     """
@@ -31,16 +31,20 @@ PLAN_OPTIONS = (
     Option("label", "text", "COLUMN", "label column of a file (default: label, target, class, y)"),
     Option("classes", "list", "A,B,...", "classes to keep (default: all)"),
     Option("samples", "int", "N", "samples to keep, every class in proportion (default: all)"),
+    Option("fresh_samples", "switch", "", "each seed draws its --samples afresh (default: no)"),
     Option("features", "int", "N", "latent features to reduce to (default: 8, or all of fewer)"),
-    Option("reduce", "text", "HOW", "pca, autoencoder or none (default: pca)"),
+    Option("reduce", "text", "HOW", "pca, autoencoder, pool-autoencoder or none (default: pca)"),
     Option("encoding", "text", "NAME", "angle, amplitude, iqp, basis, a plug-in (default: angle)"),
     Option("axes", "text", "AXES", "rotations of the angle encoding, H first for a Hadamard layer "
            "(default: XZ)"),
     Option("qubits", "int", "N", "qubits (default: as few as hold the features)"),
+    Option("model", "text", "NAME", "qnn or quantum-kernel (default: qnn)"),
     Option("ansatz", "text", "NAME", "trainable circuit, see bezoar list ansatze (default: sim-1)"),
     Option("layers", "int", "N", "layers of the ansatz (default: 1)"),
-    Option("noise", "list", "A,B,...", "noise models: none, ad-dep:P, dep:P, readout:P, ... "
-           "(default: none,ad-dep:0.05)"),
+    Option("noise", "list", "A,B,...", "noise models: none, ad-dep:P, dep:P, readout:P, ...; "
+           "devices: ibm-kyiv, ibm-brisbane, device:FILE (default: none,ad-dep:0.05)"),
+    Option("device_qubits", "whole", "Q,R,...", "qubits of the device for the wires in order "
+           "(default: the transpiler's choice)"),
     Option("noise_on_encoding", "switch", "", "noise also on the gates that prepare the data "
            "(default: yes)"),
     Option("gradient", "text", "HOW", "exact, parameter-shift, spsa or spsa-pennylane "
@@ -56,6 +60,17 @@ PLAN_OPTIONS = (
            "(default: 0.1,0.3,0.5,0.7)"),
     Option("metric", "text", "NAME", "distance between states for QUID: frobenius, "
            "hilbert-schmidt, trace, ... (default: frobenius)"),
+    Option("source_classes", "list", "A,B,...", "poison samples of these classes alone, for "
+           "attacks that can be targeted (default: all)"),
+    Option("attacker_noise", "text", "MODEL", "noise that attackers reckon with (default: the "
+           "victim's)"),
+    Option("attacker_states", "text", "HOW", "how attackers know the states: exact, pauli:SHOTS, "
+           "shadows:SHOTS, bloch:SHOTS, overlap:SHOTS (default: exact)"),
+    Option("with_key", "switch", "", "the victim holds the key of a protected release "
+           "(default: no)"),
+    Option("ensemble", "text", "NAME", "defence while training: none, dpa:K, ss-dpa:K "
+           "(default: none)"),
+    Option("curves", "switch", "", "test loss and accuracy after each epoch (default: no)"),
     Option("detectors", "list", "A,B,...", "detectors; '' for none (default: state-similarity)"),
     Option("seeds", "int", "N", "repetitions, with seeds 0 to N-1 (default: 5)"),
     Option("epochs", "int", "N", "training epochs (default: 30)"),
@@ -93,9 +108,13 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
     if option.kind == "switch":
         group.add_argument(flag, action=argparse.BooleanOptionalAction, help=option.help)
         return
-    convert = {"int": int, "float": float, "list": _names, "numbers": _numbers}.get(
-        option.kind, str
-    )
+    convert = {
+        "int": int,
+        "float": float,
+        "list": _names,
+        "numbers": _numbers,
+        "whole": _whole,
+    }.get(option.kind, str)
     group.add_argument(
         flag, dest=option.field, type=convert, metavar=option.metavar, help=option.help
     )
@@ -120,4 +139,13 @@ def _numbers(text: str) -> list[float]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(
             f"wanted numbers parted by commas, got {text!r}"
+        ) from error
+
+
+def _whole(text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")] if text else []
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"wanted whole numbers parted by commas, got {text!r}"
         ) from error

@@ -17,10 +17,14 @@ from typing import Any, Self
 from bezoar.contracts import plugins
 from bezoar.contracts.errors import FileProblem, InvalidArgument, UnknownName
 from bezoar.contracts.records import hash_of
+from bezoar.data.reduce import REDUCTIONS
+from bezoar.defences.training import ensemble_named
 from bezoar.models.training import TrainingSettings
+from bezoar.quantum.devices.tables import is_device
 from bezoar.quantum.distances import METRICS
 from bezoar.quantum.engines.gradients import SPSA, Gradient, gradient_named
 from bezoar.quantum.noise import parse_noise
+from bezoar.quantum.tomography import parse_tomography
 
 GRADIENTS = ("exact", "parameter-shift", "spsa", "spsa-pennylane")
 
@@ -28,6 +32,8 @@ _FIRST: dict[str, Any] = {"data": "digits", "classes": ("0", "1", "2", "3")}
 
 # What decides which cells there are, or how results are judged, but not what one cell computes.
 _NOT_IN_A_CELL = ("data", "noise", "attacks", "ratios", "seeds", "detectors", "tolerance")
+
+_MODELS = ("qnn", "quantum-kernel")
 
 # Beyond these a number is a slip of the hand, and would take all memory before anything is said.
 _MOST: Mapping[str, int] = {
@@ -55,14 +61,22 @@ class AuditPlan:
         label: the label column of a file; None finds it.
         classes: names of the classes to keep; None keeps all.
         samples: how many samples to keep; None keeps all.
+        fresh_samples: whether each seed draws its samples afresh, from all that the data set has,
+            so that intervals cover the draw too.
         features: how many latent features to reduce to; None is 8, or all of fewer.
-        reduce: ``pca``, ``autoencoder`` or ``none``, fitted on the training part.
+        reduce: ``pca``, ``autoencoder`` or ``none``, fitted on the training part; or
+            ``pool-autoencoder``, fitted once, without labels, on all samples that the data set is
+            drawn from, as in the QUID paper.
+        model: ``qnn``, or ``quantum-kernel``, which uses neither ansatz nor training settings.
         encoding: a registered encoding.
         axes: rotation axes of the angle encoding; a leading H is a layer of Hadamards.
         qubits: None for as few as hold the features.
         ansatz: a registered ansatz.
         layers: of the ansatz.
-        noise: noise models by short name, see `parse_noise`; all cells run under each.
+        noise: noise models by short name, see `parse_noise`, or devices, see `is_device`; all
+            cells run under each. For a device the circuit is transpiled.
+        device_qubits: the device's qubits that wires 0, 1, ... are put on; none for those that the
+            transpiler chooses, which are the best.
         noise_on_encoding: whether the gates that prepare the data are noisy too.
         gradient: ``exact``, ``parameter-shift``, ``spsa`` or ``spsa-pennylane``.
         spsa_step, spsa_directions, spsa_shared: see `SPSA`.
@@ -71,6 +85,13 @@ class AuditPlan:
         attacks: registered attacks.
         ratios: shares of the training samples to poison.
         metric: distance between states, for the attacks that compare them.
+        source_classes: classes whose samples are poisoned, for the attacks that can be targeted;
+            none for all.
+        attacker_noise: the noise that attackers reckon with; None for that of the victim.
+        attacker_states: how attackers know the states, see `parse_tomography`.
+        with_key: whether the victim holds the key where the attack is a protected release.
+        ensemble: a defence while training, see `ensemble_named`.
+        curves: whether loss and accuracy on the test part are measured after each epoch.
         detectors: registered detectors, to answer whether the poisoning shows.
         seeds: how many repetitions; the seeds are 0, 1, ...
         epochs, batch_size, learning_rate, optimizer: of the training.
@@ -87,14 +108,17 @@ class AuditPlan:
     label: str | None = None
     classes: tuple[str, ...] | None = None
     samples: int | None = None
+    fresh_samples: bool = False
     features: int | None = None
     reduce: str = "pca"
     encoding: str = "angle"
     axes: str = "XZ"
     qubits: int | None = None
+    model: str = "qnn"
     ansatz: str = "sim-1"
     layers: int = 1
     noise: tuple[str, ...] = ("none", "ad-dep:0.05")
+    device_qubits: tuple[int, ...] = ()
     noise_on_encoding: bool = True
     gradient: str = "exact"
     spsa_step: float = 0.01
@@ -105,6 +129,12 @@ class AuditPlan:
     attacks: tuple[str, ...] = ("random", "quid", "bilevel")
     ratios: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7)
     metric: str = "frobenius"
+    source_classes: tuple[str, ...] = ()
+    attacker_noise: str | None = None
+    attacker_states: str = "exact"
+    with_key: bool = False
+    ensemble: str = "none"
+    curves: bool = False
     detectors: tuple[str, ...] = ("state-similarity",)
     seeds: int = 5
     epochs: int = 30
@@ -211,14 +241,27 @@ class AuditPlan:
         ):
             _check_known(argument, chosen, plugins.names(kind))
         _check_known("gradient", (self.gradient,), GRADIENTS)
-        _check_known("reduce", (self.reduce,), ("pca", "autoencoder", "none"))
+        _check_known("reduce", (self.reduce,), (*REDUCTIONS, "pool-autoencoder"))
+        _check_known("model", (self.model,), _MODELS)
         _check_known("metric", (self.metric,), METRICS)
         _check_known("dtype", (self.dtype,), ("float32", "float64"))
         _check_known("sampler", (self.sampler,), ("auto", "joint", "marginal", "gaussian"))
-        for name in self.noise:
-            parse_noise(name)
+        for name in (*self.noise, *filter(None, (self.attacker_noise,))):
+            if not is_device(name):
+                parse_noise(name)
         if not self.noise:
             raise InvalidArgument("noise", wanted="one or more noise models", got="none at all")
+        parse_tomography(self.attacker_states)
+        self._check_together(ensemble_named(self.ensemble) is not None)
+
+    def _check_together(self, ensemble: bool) -> None:
+        """Refuses what would have no meaning together."""
+        if self.model != "qnn" and (ensemble or self.curves):
+            raise InvalidArgument(
+                "model", wanted="qnn with an ensemble or with curves", got=self.model
+            )
+        if ensemble and self.curves:
+            raise InvalidArgument("curves", wanted="none with an ensemble", got="both")
 
     def _check_numbers(self) -> None:
         for name, most in _MOST.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy.typing as npt
 
-from bezoar.attacks.named import attack_named
+from bezoar.attacks.named import attack_named, attacks_white_box
 from bezoar.attacks.poisoning.truth_file import write_truth
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.contracts.progress import Progress, silent
@@ -19,6 +19,7 @@ from bezoar.evaluate.cells import check_replaceable
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.quantum.state_encoder import StateEncoder
 from bezoar.quantum.states import EncodedStates
+from bezoar.quantum.tomography import parse_tomography
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +61,32 @@ def poison_data(
     """
     if len(plan.noise) != 1:
         raise InvalidArgument("noise", wanted="one noise model", got=", ".join(plan.noise))
+    if attacks_white_box(attack):
+        raise InvalidArgument(
+            "attack",
+            wanted="one that needs no access to a model",
+            got=attack,
+            mend="bezoar audit mounts it on the model that its options describe",
+        )
     if seed < 0:
         raise InvalidArgument("seed", wanted="0 or more", got=seed)
     data = victim.load_data(plan)
     pipeline = victim.fit_pipeline(plan, data, seed=seed, progress=progress)
     known = victim.state_encoder(plan, data, plan.noise[0])
-    encoder = RawEncoder(circuit=known.circuit, noise=known.noise, pipeline=pipeline)
-    chosen = attack_named(attack, ratio=ratio, encoder=encoder, metric=plan.metric)
+    encoder = RawEncoder(
+        circuit=known.circuit,
+        noise=known.noise,
+        tomography=parse_tomography(plan.attacker_states),
+        seed=seed,
+        pipeline=pipeline,
+    )
+    chosen = attack_named(
+        attack,
+        ratio=ratio,
+        encoder=encoder,
+        metric=plan.metric,
+        source_classes=plan.source_classes,
+    )
     return chosen.poison(data, rng=generator(seed, "attack"))
 
 

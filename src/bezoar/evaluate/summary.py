@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from bezoar.contracts.dataset import Dataset
-from bezoar.contracts.records import Better, Finding, Measurement, Severity, Table, ThreatModel
-from bezoar.evaluate.cells import Cell
-from bezoar.evaluate.metrics.classification import (
-    accuracy,
-    recalls,
-    relabel_invariant_accuracy,
-    row_shares,
-)
-from bezoar.evaluate.plan import AuditPlan
-from bezoar.evaluate.statistics import student_interval
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Results:
-    """Everything that an audit measured.
-
-    Attributes:
-        plan, data: what was audited.
-        model: its name for people.
-        cells: the stored result of each training that finished.
-        similarities: the stored comparison of states by noise and seed.
-        seconds: wall time by stage.
-        threat_models: of the attacks, by name.
-    """
-
-    plan: AuditPlan
-    data: Dataset
-    model: str
-    cells: Mapping[Cell, Mapping[str, Any]]
-    similarities: Mapping[tuple[str, int], Mapping[str, Any]]
-    seconds: Mapping[str, float]
-    threat_models: Mapping[str, ThreatModel]
+from bezoar.contracts.records import Finding, Measurement, Severity, Table
+from bezoar.evaluate.metrics.classification import row_shares
+from bezoar.evaluate.observations import Group, Results, groups_of, observe, of_noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,31 +23,12 @@ class Summary:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
-    """One setting over its seeds."""
-
-    noise: str
-    attack: str
-    ratio: float
-    results: Mapping[int, Mapping[str, Any]]
-
-    def confusions(self) -> dict[int, np.ndarray]:
-        return {seed: np.array(result["confusion"]) for seed, result in self.results.items()}
-
-
 def summarise(results: Results) -> Summary:
     """The numbers, pictures and sentences of a finished audit."""
-    groups = _groups(results)
-    baselines = {g.noise: g.confusions() for g in groups if g.attack == "none"}
-    measurements: list[Measurement] = []
-    tables: list[Table] = []
-    for group in groups:
-        measurements += _cell_measurements(results, group, baselines.get(group.noise, {}))
-        tables += _cell_tables(results, group)
-    measurements += _similarity_measurements(results)
-    tables += _similarity_tables(results)
+    measurements = [observation.measurement() for observation in observe(results)]
     measurements += [_seconds(results, stage, value) for stage, value in results.seconds.items()]
+    tables = [table for group in groups_of(results) for table in _cell_tables(results, group)]
+    tables += _similarity_tables(results)
     return Summary(
         measurements=tuple(measurements),
         tables=tuple(tables),
@@ -86,52 +37,8 @@ def summarise(results: Results) -> Summary:
     )
 
 
-def _groups(results: Results) -> list[_Group]:
-    settings: dict[tuple[str, str, float], dict[int, Mapping[str, Any]]] = {}
-    for cell, result in results.cells.items():
-        settings.setdefault((cell.noise, cell.attack, cell.ratio), {})[cell.seed] = result
-    order = {name: i for i, name in enumerate(("none", *results.plan.attacks))}
-    noises = results.plan.noise
-    keys = sorted(settings, key=lambda k: (noises.index(k[0]), order[k[1]], k[2]))
-    return [
-        _Group(noise=n, attack=a, ratio=r, results=dict(sorted(settings[n, a, r].items())))
-        for n, a, r in keys
-    ]
-
-
-def _cell_measurements(
-    results: Results, group: _Group, baseline: Mapping[int, np.ndarray]
-) -> Iterator[Measurement]:
-    tags = _tags(results, group)
-    confusions = group.confusions()
-
-    def rate(metric: str, of: Callable[[np.ndarray], float]) -> Measurement:
-        return _measured(metric, {s: of(c) for s, c in confusions.items()}, tags)
-
-    yield rate("accuracy", accuracy)
-    yield rate("relabel_invariant_accuracy", relabel_invariant_accuracy)
-    for code, name in enumerate(results.data.class_names):
-        shares = {seed: float(recalls(c)[code]) for seed, c in confusions.items()}
-        known = {seed: share for seed, share in shares.items() if np.isfinite(share)}
-        if known:
-            yield _measured("recall", known, {**tags, "class": name})
-    if group.attack == "none":
-        return
-    # Paired by seed: the same split and the same initial weights, so the spread of baselines drops.
-    drops = {s: accuracy(baseline[s]) - accuracy(c) for s, c in confusions.items() if s in baseline}
-    if drops:
-        yield _measured("accuracy_drop", drops, tags, better="lower", bounds=(-1, 1))
-    for detector in results.plan.detectors:
-        found = {s: r["auroc"][detector] for s, r in group.results.items()}
-        known = {s: v for s, v in found.items() if v is not None}
-        if known:
-            yield _measured("detection_auroc", known, {**tags, "detector": detector})
-    changed = {s: r["n_changed"] / r["n_train"] for s, r in group.results.items()}
-    yield _measured("changed_share", changed, tags, better="neither")
-
-
-def _cell_tables(results: Results, group: _Group) -> Iterator[Table]:
-    tags = _tags(results, group)
+def _cell_tables(results: Results, group: Group) -> Iterator[Table]:
+    tags = group.tags
     shares = [row_shares(c) for c in group.confusions().values()]
     yield _table(results, "confusion", ("true class", "predicted class"), shares, tags)
     if group.attack != "none":
@@ -140,34 +47,9 @@ def _cell_tables(results: Results, group: _Group) -> Iterator[Table]:
         yield _table(results, "label_destination", titles, moved, tags)
 
 
-def _similarity_measurements(results: Results) -> Iterator[Measurement]:
-    for noise in results.plan.noise:
-        found = _of_noise(results, noise)
-        tags = {"dataset": results.plan.data, "noise": noise}
-        for metric in next(iter(found.values()))["nearest_class_accuracy"]:
-            values = {seed: r["nearest_class_accuracy"][metric] for seed, r in found.items()}
-            yield _measured("nearest_class_accuracy", values, {**tags, "distance": metric})
-            seconds = {seed: r["seconds"][metric] for seed, r in found.items()}
-            yield _measured(
-                "distance_seconds",
-                seconds,
-                {**tags, "distance": metric},
-                better="lower",
-                unit="seconds",
-                bounds=(0, np.inf),
-            )
-        yield _measured(
-            "kernel_variance",
-            {seed: r["kernel_variance"] for seed, r in found.items()},
-            tags,
-            unit="",
-            bounds=(0, np.inf),
-        )
-
-
 def _similarity_tables(results: Results) -> Iterator[Table]:
     for noise in results.plan.noise:
-        found = list(_of_noise(results, noise).values())
+        found = list(of_noise(results, noise).values())
         for metric in found[0]["class_distance"]:
             yield _table(
                 results,
@@ -207,7 +89,7 @@ def _findings(results: Results, measurements: Sequence[Measurement]) -> Iterator
             references=(model.source,),
         )
     for noise in results.plan.noise:
-        if all(r["concentrated"] for r in _of_noise(results, noise).values()):
+        if all(r["concentrated"] for r in of_noise(results, noise).values()):
             yield Finding(
                 rule="kernel-concentration",
                 severity="medium",
@@ -233,7 +115,7 @@ def _notes(results: Results, measurements: Sequence[Measurement]) -> Iterator[st
                 "there mean little."
             )
     for noise in results.plan.noise:
-        for metric, cap in next(iter(_of_noise(results, noise).values()))["references"].items():
+        for metric, cap in next(iter(of_noise(results, noise).values()))["references"].items():
             if cap is not None:
                 yield (
                     f"The {metric} distance under noise {noise} compares each sample with at most "
@@ -263,29 +145,6 @@ def _between(m: Measurement) -> str:
     if m.low is None or m.high is None:
         return " (one seed)"
     return f" (95 % interval {100 * m.low:.1f} to {100 * m.high:.1f}, {m.n} seeds)"
-
-
-def _measured(
-    metric: str,
-    values: Mapping[int, float],
-    tags: Mapping[str, Any],
-    *,
-    better: Better = "higher",
-    unit: str = "fraction",
-    bounds: tuple[float, float] = (0, 1),
-) -> Measurement:
-    interval = student_interval(list(values.values()), bounds=bounds)
-    return Measurement(
-        metric=metric,
-        value=interval.mean,
-        low=interval.low,
-        high=interval.high,
-        n=interval.n,
-        seeds=tuple(values),
-        unit=unit,
-        better=better,
-        tags=dict(tags),
-    )
 
 
 def _table(
@@ -329,17 +188,3 @@ def _seconds(results: Results, stage: str, value: float) -> Measurement:
         better="lower",
         tags={"dataset": results.plan.data, "stage": stage},
     )
-
-
-def _of_noise(results: Results, noise: str) -> dict[int, Mapping[str, Any]]:
-    return {seed: r for (name, seed), r in results.similarities.items() if name == noise}
-
-
-def _tags(results: Results, group: _Group) -> dict[str, Any]:
-    return {
-        "dataset": results.plan.data,
-        "model": results.model,
-        "noise": group.noise,
-        "attack": group.attack,
-        "ratio": group.ratio,
-    }

@@ -1,25 +1,38 @@
-"""The victim's pipeline: split, reduce, scale, encode. Fitted on the training part alone."""
+"""The victim: its data, split, reduced and scaled; its circuit; what an attacker knows of it."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bezoar.contracts.dataset import Dataset, FloatArray, Split
-from bezoar.contracts.errors import InvalidData
+from bezoar.attacks.named import attack_named
+from bezoar.contracts.dataset import Dataset, FloatArray
+from bezoar.contracts.errors import InvalidArgument, InvalidData
 from bezoar.contracts.progress import Progress, silent
+from bezoar.contracts.protocols import Attack
 from bezoar.contracts.seeds import generator
 from bezoar.data import load, make_reducer, split
+from bezoar.data.latent import pool_reducer
 from bezoar.data.reduce import Reducer
 from bezoar.data.scale import AngleScaler, FittedAngleScaler
+from bezoar.data.split import stratified_positions
+from bezoar.evaluate.cells import Cell
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.models.circuits import build_ansatz, build_circuit, build_encoding, encoding_circuit
+from bezoar.models.white_box import WhiteBoxVictim
 from bezoar.quantum.circuit import Circuit
+from bezoar.quantum.devices.device import DeviceCircuit
+from bezoar.quantum.devices.tables import device_named, is_device
 from bezoar.quantum.encodings.encoding import Encoding
+from bezoar.quantum.engines.gradients import Exact
+from bezoar.quantum.engines.plan import Program, compile_circuit
 from bezoar.quantum.noise import NoiseModel, parse_noise
 from bezoar.quantum.state_encoder import StateEncoder
+from bezoar.quantum.tomography import parse_tomography
 
 _DEFAULT_FEATURES = 8
 
@@ -44,6 +57,33 @@ class FeaturePipeline:
         return scaled
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Repetition:
+    """The data of one seed as the model sees it; features in the range of the encoding."""
+
+    train: Dataset
+    test: Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Target:
+    """The victim under one noise.
+
+    Attributes:
+        circuit: of the model; on a device, as transpiled.
+        noise: of its gates and readout.
+        encoder: its state preparation.
+        program: the compiled circuit.
+        note: what a record must say of it; "" for nothing.
+    """
+
+    circuit: Circuit
+    noise: NoiseModel | None
+    encoder: StateEncoder
+    program: Program
+    note: str = ""
+
+
 def load_data(plan: AuditPlan) -> Dataset:
     """The plan's data set.
 
@@ -51,7 +91,20 @@ def load_data(plan: AuditPlan) -> Dataset:
         BezoarError: as `bezoar.data.load`.
         InvalidData: fewer than two classes with samples.
     """
-    data = load(plan.data, label=plan.label, classes=plan.classes, n_samples=plan.samples)
+    data = load(
+        plan.data,
+        label=plan.label,
+        classes=plan.classes,
+        n_samples=None if plan.fresh_samples else plan.samples,
+        all_samples=plan.fresh_samples,
+    )
+    if plan.fresh_samples and (plan.samples is None or plan.samples > len(data)):
+        raise InvalidArgument(
+            "samples",
+            wanted=f"how many each seed draws afresh, at most {len(data)}",
+            got=plan.samples,
+            mend="give samples, or leave out fresh_samples",
+        )
     present = int((data.counts() > 0).sum())
     if present < 2:
         raise InvalidData(
@@ -83,32 +136,84 @@ def n_features(plan: AuditPlan, data: Dataset) -> int:
     return data.n_features if plan.reduce == "none" else min(_DEFAULT_FEATURES, data.n_features)
 
 
+def pool(plan: AuditPlan, data: Dataset, *, progress: Progress = silent) -> Reducer | None:
+    """The reduction that is fitted once for all seeds, without labels; None if there is none.
+
+    Raises:
+        BezoarError: as `bezoar.data.latent.pool_reducer`.
+    """
+    if plan.reduce != "pool-autoencoder":
+        return None
+    return pool_reducer(plan.data, n_features(plan, data), label=plan.label, progress=progress)
+
+
 def fit_pipeline(
-    plan: AuditPlan, train: Dataset, *, seed: int, progress: Progress = silent
+    plan: AuditPlan,
+    train: Dataset,
+    *,
+    seed: int,
+    fitted: Reducer | None = None,
+    progress: Progress = silent,
 ) -> FeaturePipeline:
     """Fits reduction and scaling on training samples.
+
+    Args:
+        plan, train, seed: what to fit, on what, from which seed.
+        fitted: the reduction, if it is not to be fitted here, see `pool`.
+        progress: told while an autoencoder trains.
 
     Raises:
         InvalidArgument, InvalidData: more features than the data gives, and as the parts say.
     """
-    encoding = build_encoding(plan.encoding, plan.axes)
-    reduction = make_reducer(plan.reduce, n_features(plan, train))
-    reducer = reduction.fit(train.features, seed=seed, progress=progress)
+    built = encoding(plan)
+    reducer = fitted or pool(plan, train, progress=progress)
+    if reducer is None:
+        reduction = make_reducer(plan.reduce, n_features(plan, train))
+        reducer = reduction.fit(train.features, seed=seed, progress=progress)
     scaler = None
-    if encoding.feature_range is not None:
-        low, high = encoding.feature_range
+    if built.feature_range is not None:
+        low, high = built.feature_range
         scaler = AngleScaler(low, high).fit(reducer.transform(train.features))
-    return FeaturePipeline(reducer=reducer, scaler=scaler, encoding=encoding)
+    return FeaturePipeline(reducer=reducer, scaler=scaler, encoding=built)
+
+
+def repeat(
+    plan: AuditPlan,
+    data: Dataset,
+    seed: int,
+    *,
+    fitted: Reducer | None = None,
+    progress: Progress = silent,
+) -> Repetition:
+    """The samples of one seed: drawn, split, reduced and scaled; `fitted` as in `fit_pipeline`.
+
+    Raises:
+        InvalidData: a class that would vanish from a part.
+    """
+    if plan.fresh_samples:
+        rng = generator(seed, "data", "n_samples")
+        data = data.take(data.ids[stratified_positions(data.labels, plan.samples or 0, rng=rng)])
+    parts = split(data, test=plan.test, rng=generator(seed, "split"))
+    pipeline = fit_pipeline(plan, parts.train, seed=seed, fitted=fitted, progress=progress)
+    return Repetition(
+        train=parts.train.with_features(pipeline.transform(parts.train.features)),
+        test=parts.test.with_features(pipeline.transform(parts.test.features)),
+    )
+
+
+def encoding(plan: AuditPlan) -> Encoding:
+    """The plan's encoding."""
+    return build_encoding(plan.encoding, plan.axes)
 
 
 def model_circuit(plan: AuditPlan, data: Dataset) -> Circuit:
-    """Encoding and ansatz.
+    """Encoding and ansatz, before any device.
 
     Raises:
         InvalidArgument: more features than the qubits hold, and as the parts say.
     """
     return build_circuit(
-        build_encoding(plan.encoding, plan.axes),
+        encoding(plan),
         build_ansatz(plan.ansatz),
         n_features(plan, data),
         plan.qubits,
@@ -116,23 +221,114 @@ def model_circuit(plan: AuditPlan, data: Dataset) -> Circuit:
     )
 
 
+def model_name(plan: AuditPlan, data: Dataset) -> str:
+    """The model for people."""
+    n_qubits = model_circuit(plan, data).n_qubits
+    qubits = "1 qubit" if n_qubits == 1 else f"{n_qubits} qubits"
+    if plan.model == "quantum-kernel":
+        return f"quantum kernel, {qubits}"
+    layers = "1 layer" if plan.layers == 1 else f"{plan.layers} layers"
+    name = f"{plan.ansatz}, {layers}, {qubits}"
+    return name if plan.ensemble == "none" else f"{name}, {plan.ensemble}"
+
+
 def noise_model(plan: AuditPlan, name: str) -> NoiseModel | None:
-    """The noise of that name, on the encoding as the plan says."""
+    """The noise of that short name, on the encoding as the plan says.
+
+    Raises:
+        InvalidArgument: a device, whose noise belongs to a transpiled circuit.
+    """
     noise = parse_noise(name)
     return None if noise is None else replace(noise, on_encoding=plan.noise_on_encoding)
 
 
+def target(plan: AuditPlan, data: Dataset, noise: str) -> Target:
+    """The victim under this noise.
+
+    Raises:
+        InvalidArgument: a circuit that is too large, and as the parts say.
+    """
+    circuit = model_circuit(plan, data)
+    if is_device(noise):
+        if plan.model != "qnn":
+            raise InvalidArgument("noise", wanted=f"no device with {plan.model}", got=noise)
+        there = device_named(noise).transpile(circuit, layout=plan.device_qubits or None)
+        circuit, prepared = there.circuit, there.encoding()
+        model = replace(there.noise, on_encoding=plan.noise_on_encoding)
+        note = _told(there)
+    else:
+        prepared, model, note = circuit.encoding(), noise_model(plan, noise), ""
+    return Target(
+        circuit=circuit,
+        noise=model,
+        encoder=StateEncoder(circuit=prepared, noise=model),
+        note=note,
+        program=compile_circuit(
+            circuit,
+            model,
+            dtype=plan.dtype,  # type: ignore[arg-type]
+            device=plan.device,
+        ),
+    )
+
+
+def _told(there: DeviceCircuit) -> str:
+    layout = "given" if there.layout_given else "chosen by the transpiler"
+    gates = ", ".join(
+        f"{n} {gate}"
+        for gate, n in Counter(
+            operation.gate for operation in there.circuit.operations
+        ).most_common()
+    )
+    return (
+        f"{there.device}, calibrated {there.calibrated}: qubits "
+        f"{', '.join(map(str, there.qubits))} ({layout}), "
+        f"{'a' if there.barrier else 'no'} barrier between encoding and ansatz, {gates}; "
+        f"{there.transpiler}, level {there.optimization_level}, seed {there.seed}."
+    )
+
+
 def state_encoder(plan: AuditPlan, data: Dataset, noise: str) -> StateEncoder:
-    """What an attacker knows of the victim: its encoding circuit and the device's noise."""
-    encoding = build_encoding(plan.encoding, plan.axes)
-    circuit = encoding_circuit(encoding, n_features(plan, data), plan.qubits)
+    """What an attacker knows of the victim: its encoding circuit and the noise, see `target`."""
+    if is_device(noise):
+        return target(plan, data, noise).encoder
+    circuit = encoding_circuit(encoding(plan), n_features(plan, data), plan.qubits)
     return StateEncoder(circuit=circuit, noise=noise_model(plan, noise))
 
 
-def split_data(plan: AuditPlan, data: Dataset, seed: int) -> Split:
-    """Train and test parts of one repetition.
+def attack(
+    plan: AuditPlan,
+    cell: Cell,
+    repetition: Repetition,
+    target_of: Callable[[str], Target],
+    *,
+    exact: bool = False,
+) -> Attack:
+    """The cell's attack with what it may know of the victim.
+
+    Args:
+        plan, cell: what is asked for.
+        repetition: the cell's data; the test part is for attacks that declare to know it.
+        target_of: the victim under a noise.
+        exact: whether the states are known exactly, whatever the plan says.
 
     Raises:
-        InvalidData: a class that would vanish from a part.
+        UnknownName, InvalidArgument: as `attack_named`.
     """
-    return split(data, test=plan.test, rng=generator(seed, "split"))
+    known = target_of(plan.attacker_noise or cell.noise)
+    tomography = None if exact else parse_tomography(plan.attacker_states)
+    return attack_named(
+        cell.attack,
+        ratio=cell.ratio,
+        encoder=replace(known.encoder, tomography=tomography, seed=cell.seed),
+        metric=plan.metric,
+        source_classes=plan.source_classes,
+        victim=WhiteBoxVictim(
+            circuit=known.circuit,
+            noise=known.noise,
+            training=replace(plan.training(), gradient=Exact(), shots=None),
+            dtype=plan.dtype,  # type: ignore[arg-type]
+            device=plan.device,
+        ),
+        test_data=repetition.test,
+    )

@@ -61,10 +61,11 @@ def test_the_page_is_well_formed_and_its_links_lead_somewhere() -> None:
     assert [int(tag[1]) for tag, _ in outline.elements if re.fullmatch("h[1-6]", tag)][:2] == [1, 2]
 
 
-def test_claims_come_before_items_and_carry_their_verdict_in_words() -> None:
+def test_the_overview_comes_before_claims_and_items_and_verdicts_are_words() -> None:
     page = study_html(STUDY)
-    assert page.index('id="claims"') < page.index('id="overview"') < page.index('id="item-0"')
-    claims = page[page.index('id="claims"') : page.index('id="overview"')]
+    assert page.index('id="overview"') < page.index('id="claims"') < page.index('id="item-0"')
+    claims = page[page.index('id="claims"') : page.index('id="item-0"')]
+    assert "<details>" not in claims
     words = re.findall(r'<span class="verdict-word v-[a-z-]+">([^<]*)</span>', claims)
     assert words == [
         "✓ reproduced",
@@ -74,6 +75,11 @@ def test_claims_come_before_items_and_carry_their_verdict_in_words() -> None:
         "✓ reproduced",
         "not measured",
     ]
+
+
+def test_many_claims_are_folded_in_the_overview() -> None:
+    page = study_html([*STUDY] * 8)
+    assert "<summary>All 48 claims</summary>" in page
 
 
 def test_numbers_stand_beside_the_papers() -> None:

@@ -82,7 +82,8 @@ def test_the_index_lists_every_claim_and_links_every_item() -> None:
         re.findall(r'href="([^"]*)"', html)
     )
     assert "table-9/index.md" in study_index(items, page="index.md")
-    assert page.index("## Claims") < page.index("## Items")
+    assert page.index("## Items") < page.index("## Claims")
+    assert "All 48 claims" in study_index(items * 8)
 
 
 def test_an_empty_study_has_an_index_and_a_bare_item_a_page() -> None:

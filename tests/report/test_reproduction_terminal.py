@@ -37,3 +37,12 @@ def test_markup_of_a_record_shows_as_text() -> None:
 @given(items=st.lists(ITEMS, max_size=2))
 def test_any_record_is_printed(items: list[ItemRecord]) -> None:
     assert "\x1b" not in shown(items)
+
+
+def test_of_many_claims_only_the_contradicted_are_listed() -> None:
+    item = make_table()
+    many = shown([item] * 15, width=200)
+    assert all(claim.text in shown([item], width=200) for claim in item.claims)
+    for claim in item.claims:
+        listed = 15 if claim.verdict == "contradicts" else 0
+        assert many.count(claim.text) == listed

@@ -22,6 +22,7 @@ from bezoar.report.reproduction import (
 )
 from bezoar.report.reproduction_figure import figure_chart, legend
 from bezoar.report.reproduction_wording import (
+    MANY_CLAIMS,
     NUMBER_HEADS,
     claim_value,
     figure_table,
@@ -65,6 +66,7 @@ def study_html(items: Sequence[ItemRecord], *, pictures: Mapping[str, bytes] | N
         "answer": answer(shown),
         "items": views,
         "all_claims": [claim for one in views for claim in one["claims"]],
+        "many_claims": sum(len(item.claims) for item in shown) > MANY_CLAIMS,
         "words": WORDS,
         "number_heads": NUMBER_HEADS,
         "plan_heads": PLAN_HEADS,

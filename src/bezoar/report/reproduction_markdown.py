@@ -21,6 +21,7 @@ from bezoar.report.reproduction import (
 )
 from bezoar.report.reproduction_wording import (
     CLAIM_HEADS,
+    MANY_CLAIMS,
     NUMBER_HEADS,
     claim_row,
     claim_text,
@@ -92,11 +93,13 @@ def study_index(items: Sequence[ItemRecord], *, page: str = "README.md") -> str:
         for item in shown
         for claim in item.claims
     ]
-    if claims:
-        parts += ["## Claims", _rows(["verdict", "claim", "measured", "item"], claims)]
     if shown:
         parts += ["## Items", _list(_entry(item, page) for item in shown)]
         parts += [_list(escape(word) for word in WORDS)]
+    if claims:
+        table = _rows(["verdict", "claim", "measured", "item"], claims)
+        many = len(claims) > MANY_CLAIMS
+        parts += ["## Claims", _folded(f"All {len(claims)} claims", table) if many else table]
     return "\n\n".join(parts) + "\n"
 
 

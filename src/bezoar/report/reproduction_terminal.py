@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bezoar.contracts.reproduction import ItemRecord
+from bezoar.contracts.reproduction import Claim, ItemRecord
 from bezoar.report.reproduction import answer, tallied, warning
 from bezoar.report.reproduction_wording import (
+    MANY_CLAIMS,
     claim_value,
     verdict_of,
 )
@@ -19,7 +20,10 @@ from bezoar.report.wording import printable
 
 
 def item_terminal(items: Sequence[ItemRecord]) -> RenderableType:
-    """The answer, every claim with its verdict, and the verdicts counted for each item."""
+    """The answer, the claims with their verdicts, and the verdicts counted for each item.
+
+    Of more than `MANY_CLAIMS` claims, only those that the measurements contradict are listed.
+    """
     shown = [printable(item) for item in items]
     parts: list[RenderableType] = [Text(_tight(answer(shown)), style="bold")]
     parts += [
@@ -27,20 +31,26 @@ def item_terminal(items: Sequence[ItemRecord]) -> RenderableType:
         for item in shown
         if warning(item)
     ]
-    if any(item.claims for item in shown):
-        parts += ["", _claims(shown)]
+    many = sum(len(item.claims) for item in shown) > MANY_CLAIMS
+    listed = [
+        (item.item, claim)
+        for item in shown
+        for claim in item.claims
+        if not many or verdict_of(claim) == "contradicts"
+    ]
+    if listed:
+        parts += ["", _claims(listed)]
     if shown:
         parts += ["", _counts(shown)]
     return Group(*parts)
 
 
-def _claims(items: Sequence[ItemRecord]) -> Table:
+def _claims(listed: Sequence[tuple[str, Claim]]) -> Table:
     table = _table("item", "verdict", "claim", "measured")
     table.columns[0].no_wrap = table.columns[1].no_wrap = True
-    for item in items:
-        for claim in item.claims:
-            cells = (item.item, verdict_of(claim), claim.text, claim_value(claim))
-            table.add_row(*(Text(_tight(cell)) for cell in cells))
+    for item, claim in listed:
+        cells = (item, verdict_of(claim), claim.text, claim_value(claim))
+        table.add_row(*(Text(_tight(cell)) for cell in cells))
     return table
 
 

@@ -20,6 +20,9 @@ MISSING = "not measured"
 
 _SUFFIX = {"fraction": "%", DIFFERENCE: "points"}
 
+# From here on claims are folded away where there is an overview of items.
+MANY_CLAIMS = 40
+
 CLAIM_HEADS = ("verdict", "claim", "measured", "value", "rule")
 NUMBER_HEADS = (
     "row",

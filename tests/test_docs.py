@@ -8,11 +8,12 @@ import importlib
 import io
 import re
 import shlex
+import shutil
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -22,14 +23,18 @@ from bezoar.cli.options import PLAN_OPTIONS
 from bezoar.contracts import plugins
 from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.records import RunRecord, ThreatModel
+from bezoar.contracts.reproduction import ItemRecord, read_item
 from bezoar.evaluate.audit import run_audit
 from bezoar.evaluate.plan import AuditPlan
+from bezoar.evaluate.studies import STUDIES
+from bezoar.evaluate.study import Statement
 from bezoar.models.circuits import build_ansatz, build_circuit, build_encoding
 from bezoar.models.white_box import WhiteBoxVictim
 from bezoar.quantum import noise
 from bezoar.quantum.distances import METRICS
 from bezoar.quantum.state_encoder import StateEncoder
 from bezoar.report.data import schema
+from bezoar.report.reproduction_pages import write_pages
 
 ROOT = Path(__file__).parent.parent
 RUN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,6 +43,8 @@ READ = [
     *sorted((ROOT / "design").glob("*.md")),
     *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
 ]
+REPRODUCTIONS = ROOT / "docs" / "reproductions"
+GENERATED = sorted(REPRODUCTIONS.rglob("*.md"))
 
 # Trainings in single precision differ between machines, by a test sample or two.
 TOLERANCE = 0.05
@@ -79,9 +86,14 @@ def first_cells(page: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
-    plan = AuditPlan(data="iris", attacks=("random", "quid"), ratios=(0.3,), seeds=2, epochs=2)
-    return run_audit(plan, tmp_path_factory.mktemp("audit"))
+def records(tmp_path_factory: pytest.TempPathFactory) -> list[RunRecord]:
+    """Audits that measure, together, all that can be measured."""
+    plain = AuditPlan(data="iris", attacks=("random", "quid"), ratios=(0.3,), seeds=2, epochs=2)
+    watched = dataclasses.replace(plain, curves=True, attacker_states="bloch:30")
+    hardened = dataclasses.replace(plain, ensemble="dpa:3")
+    return [
+        run_audit(plan, tmp_path_factory.mktemp("audit")) for plan in (plain, watched, hardened)
+    ]
 
 
 @pytest.mark.parametrize("page", [p for p in RUN if blocks(p, "python")], ids=name_of)
@@ -180,7 +192,7 @@ def resolve(name: str) -> Any:
     return None
 
 
-@pytest.mark.parametrize("page", READ, ids=name_of)
+@pytest.mark.parametrize("page", [*READ, *GENERATED], ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     for link in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text):
@@ -268,7 +280,7 @@ def test_every_option_is_told_with_its_default() -> None:
         value = defaults[option.field]
         if isinstance(value, bool):
             assert told[flag] == ("yes" if value else "no"), flag
-        elif value is None:
+        elif value in (None, ()):
             assert told[flag], flag
         else:
             shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
@@ -290,13 +302,13 @@ def test_the_plan_file_names_every_option_and_runs(
     assert Path("out", "report.html").is_file()
 
 
-def test_the_record_page_names_all_that_a_record_holds(record: RunRecord) -> None:
+def test_the_record_page_names_all_that_a_record_holds(records: list[RunRecord]) -> None:
     page = ROOT / "docs" / "record.md"
     text = page.read_text(encoding="utf-8")
     fields = set(re.findall(r"`(\w+)`", " ".join(row[0] for row in rows(page))))
     assert fields >= set(schema()["properties"])
     metrics = {row[0].strip("`"): row for row in rows(page) if len(row) == 5}
-    for measurement in record.measurements:
+    for measurement in (m for record in records for m in record.measurements):
         assert measurement.metric in metrics
         _, unit, better, _, _ = metrics[measurement.metric]
         assert (unit, better) == (measurement.unit, measurement.better), measurement.metric
@@ -304,7 +316,41 @@ def test_the_record_page_names_all_that_a_record_holds(record: RunRecord) -> Non
             assert re.search(rf"\b{tag}\b", text), tag
         if "stage" in measurement.tags:
             assert str(measurement.tags["stage"]) in metrics["wall_seconds"][3]
-    assert {table.name for table in record.tables} <= fields
+    assert {table.name for record in records for table in record.tables} <= fields
+    measured = {m.metric for record in records for m in record.measurements}
+    assert measured == metrics.keys() - {"metric"}
+
+
+def test_the_page_of_reproductions_names_all_that_there_is() -> None:
+    page = ROOT / "docs" / "reproduce.md"
+    first = first_cells(page)
+    assert {item.name for item in STUDIES["quid"].items} <= first
+    assert set(get_args(get_type_hints(Statement)["kind"])) <= first
+    fields = set(re.findall(r"`(\w+)`", " ".join(row[0] for row in rows(page))))
+    assert fields >= {field.name for field in dataclasses.fields(ItemRecord)}
+    assert options_of(subcommands()["reproduce"]) - {"-h", "--help"} <= first
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_committed_pages_are_those_of_their_records(name: str, tmp_path: Path) -> None:
+    items = tuple(item.name for item in STUDIES[name].items)
+    committed = {
+        path.relative_to(REPRODUCTIONS / name): path.read_bytes()
+        for path in (REPRODUCTIONS / name).rglob("*")
+        if path.suffix in (".md", ".svg", ".png", ".json") and "cells" not in path.parts
+    }
+    assert {str(path.parent) for path in committed} == {".", *items}
+    for item in items:
+        record = read_item(REPRODUCTIONS / name / item)
+        assert not record.quick, item
+        assert len(record.seeds) >= 10, item
+        for picture in (None, *record.pictures):
+            file = Path(item, "result.json" if picture is None else picture.file)
+            (tmp_path / item).mkdir(exist_ok=True)
+            shutil.copy(REPRODUCTIONS / name / file, tmp_path / file)
+    (tmp_path / write_pages(tmp_path, items)).unlink()
+    written = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert written == committed
 
 
 def test_the_pages_name_what_is_there() -> None:

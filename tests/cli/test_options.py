@@ -24,6 +24,7 @@ NOTHING_GIVEN = {
     "qubits": "as few as hold the features",
     "shots": "exact expectations",
     "source_classes": "all",
+    "distances": "those of the QUID paper",
     "device_qubits": "the transpiler's choice",
     "attacker_noise": "the victim's",
 }

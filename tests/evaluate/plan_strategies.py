@@ -9,11 +9,21 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from bezoar.attacks.named import attacks_white_box
 from bezoar.contracts import plugins
 from bezoar.evaluate.plan import GRADIENTS, AuditPlan
+from bezoar.quantum.devices.tables import is_device
 from bezoar.quantum.distances import METRICS
 
-NOISES = ("none", "ad-dep:0.05", "dep:1e-05", "readout:0.1", "over-rotation:-0.02", "pd:0")
+NOISES = (
+    "none",
+    "ad-dep:0.05",
+    "dep:1e-05",
+    "readout:0.1",
+    "over-rotation:-0.02",
+    "pd:0",
+    "ibm-kyiv",
+)
 
 #: Text that shells, TOML, CSV and argparse each have an opinion of; no lone surrogates.
 TEXTS = st.one_of(
@@ -62,6 +72,7 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
         st.floats(0, 1, exclude_max=True, allow_subnormal=False).map(abs), max_size=4, unique=True
     ).map(tuple),
     "metric": st.sampled_from(METRICS),
+    "distances": _some(METRICS),
     "source_classes": st.lists(TEXTS, max_size=4, unique=True).map(tuple),
     "attacker_noise": st.none() | st.sampled_from(NOISES),
     "attacker_states": st.sampled_from(["exact", "pauli:100", "bloch:30", "overlap:100:10"]),
@@ -100,4 +111,22 @@ def plans(draw: st.DrawFn) -> AuditPlan:
         values.pop("ensemble", None)
     if values.get("model") == "quantum-kernel":
         values.pop("curves", None)
+    _drop_what_means_nothing(values)
     return AuditPlan(**values)
+
+
+def _drop_what_means_nothing(values: dict[str, Any]) -> None:
+    """Takes out what a plan refuses beside, or without, its other settings."""
+    if values.get("model") == "quantum-kernel":
+        attacks = values.pop("attacks", ())
+        values["attacks"] = tuple(name for name in attacks if not attacks_white_box(name))
+        values["noise"] = tuple(n for n in values.get("noise", ()) if not is_device(n)) or ("none",)
+        if is_device(values.get("attacker_noise") or ""):
+            values.pop("attacker_noise")
+    noises = (*values.get("noise", ()), values.get("attacker_noise") or "")
+    if not any(map(is_device, noises)):
+        values.pop("device_qubits", None)
+    if values.get("samples") is None:
+        values.pop("fresh_samples", None)
+    if "protected-release" not in values.get("attacks", ()):
+        values.pop("with_key", None)

@@ -21,7 +21,7 @@ from bezoar.contracts.records import ThreatModel
 from bezoar.contracts.suspicion import Suspicion
 from bezoar.contracts.truth import Poisoned
 from bezoar.defences.detectors.state_similarity import StateSimilarityGap
-from bezoar.evaluate import experiment
+from bezoar.evaluate import answering
 from bezoar.evaluate.audit import run_audit
 from bezoar.report import render
 from bezoar.report.data import schema
@@ -267,14 +267,14 @@ def test_an_attack_whose_class_cannot_be_made_is_refused_before_anything_is_trai
 def test_trainings_that_diverge_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: slice
 ) -> None:
-    predict = experiment.predict_scores
+    predict = answering.predict_scores
 
     def diverged(*arguments: Any, **named: Any) -> Any:
         scores = predict(*arguments, **named)
         scores[lost] = np.nan
         return scores
 
-    monkeypatch.setattr(experiment, "predict_scores", diverged)
+    monkeypatch.setattr(answering, "predict_scores", diverged)
     plan = small_plan(attacks=("random",), epochs=1, seeds=1)
     record = run_audit(plan, tmp_path)
     assert record.outcome == "partial"

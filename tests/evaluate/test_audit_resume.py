@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from small_audits import clouds, comparable, saved, small_plan
 
-from bezoar.evaluate import experiment
+from bezoar.evaluate import answering, experiment
 from bezoar.evaluate.audit import run_audit
 from bezoar.evaluate.cells import CellStore
 
@@ -33,7 +33,7 @@ class Counter:
 @pytest.fixture
 def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
     counts = Counter()
-    train, compare = experiment.train_many, experiment.state_similarity
+    train, compare = answering.train_many, experiment.state_similarity
 
     def counted(program: Any, features: Any, jobs: Any, *rest: Any, **named: Any) -> Any:
         found = train(program, features, jobs, *rest, **named)
@@ -44,7 +44,7 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
         counts.comparisons += 1
         return compare(*arguments, **named)
 
-    monkeypatch.setattr(experiment, "train_many", counted)
+    monkeypatch.setattr(answering, "train_many", counted)
     monkeypatch.setattr(experiment, "state_similarity", compared)
     return counts
 
@@ -110,22 +110,24 @@ def test_a_larger_plan_reuses_what_a_smaller_one_left(tmp_path: Path, counter: C
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "states"),
     [
-        {"epochs": 3},
-        {"learning_rate": 0.02},
-        {"ansatz": "sim-2"},
-        {"features": 3},
-        {"noise_on_encoding": False, "noise": ("ad-dep:0.05",)},
-        {"dtype": "float64"},
-        {"test": 0.4},
-        {"samples": 90},
-        {"data": "wine"},
+        ({"epochs": 3}, 0),
+        ({"learning_rate": 0.02}, 0),
+        ({"ansatz": "sim-2"}, 0),
+        ({"dtype": "float64"}, 0),
+        ({"features": 3}, 1),
+        ({"noise_on_encoding": False, "noise": ("ad-dep:0.05",)}, 1),
+        ({"test": 0.4}, 1),
+        ({"samples": 90}, 1),
+        ({"samples": 90, "fresh_samples": True}, 1),
+        ({"reduce": "none"}, 1),
+        ({"data": "wine"}, 1),
     ],
     ids=str,
 )
 def test_other_settings_are_other_cells(
-    tmp_path: Path, counter: Counter, change: dict[str, Any]
+    tmp_path: Path, counter: Counter, change: dict[str, Any], states: int
 ) -> None:
     base: dict[str, Any] = {"seeds": 1, "attacks": ()}
     if "noise" in change:
@@ -133,7 +135,28 @@ def test_other_settings_are_other_cells(
     run_audit(small_plan(**base), tmp_path)
     counter.taken()
     run_audit(small_plan(**base | change), tmp_path)
-    assert counter.taken() == (1, 1)
+    # What is trained does not change the states that are encoded.
+    assert counter.taken() == (1, states)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metric": "trace"},
+        {"source_classes": ("setosa",)},
+        {"attacker_noise": "ad-dep:0.05"},
+        {"attacker_states": "bloch:30"},
+    ],
+    ids=str,
+)
+def test_what_attackers_know_makes_no_other_clean_training(
+    tmp_path: Path, counter: Counter, change: dict[str, Any]
+) -> None:
+    base: dict[str, Any] = {"seeds": 1, "attacks": ("quid",)}
+    run_audit(small_plan(**base), tmp_path)
+    assert counter.taken() == (2, 1)
+    run_audit(small_plan(**base | change), tmp_path)
+    assert counter.taken() == (1, 0)
 
 
 def test_other_contents_of_the_same_file_are_other_cells(tmp_path: Path, counter: Counter) -> None:

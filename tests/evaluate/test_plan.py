@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,14 @@ def test_values_that_are_equal_make_equal_plans_of_equal_hash() -> None:
     assert hash(other) == hash(plain)
 
 
+# Settings that mean nothing alone, and what they need.
+WITH: dict[str, dict[str, Any]] = {
+    "fresh_samples": {"samples": 100},
+    "device_qubits": {"noise": ("ibm-kyiv",)},
+    "with_key": {"attacks": ("protected-release",)},
+}
+
+
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_field_changes_the_hash(name: str) -> None:
     others: dict[str, Any] = {
@@ -123,6 +132,7 @@ def test_every_field_changes_the_hash(name: str) -> None:
         "sampler": "joint",
         "attacks": ("quid",),
         "ratios": (0.1,),
+        "distances": ("trace",),
         "source_classes": ("0",),
         "attacker_noise": "none",
         "attacker_states": "pauli:100",
@@ -142,7 +152,8 @@ def test_every_field_changes_the_hash(name: str) -> None:
         "tolerance": 0.1,
     }
     assert sorted(others) == sorted(FIELDS)
-    base = AuditPlan(gradient="parameter-shift")
+    company = WITH.get(name, {})
+    base = AuditPlan(gradient="parameter-shift", **company)
     assert dataclasses.replace(base, **{name: others[name]}).hash("data") != base.hash("data")
     assert base.hash("other data") != base.hash("data")
 
@@ -320,10 +331,40 @@ def test_spsa_takes_its_settings_from_the_plan() -> None:
 
 @given(st.data())
 def test_no_setting_alone_breaks_a_plan(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(sorted(set(SETTINGS) - {"shots"})))
+    name = data.draw(st.sampled_from(sorted(set(SETTINGS) - {"shots", *WITH})))
     value = data.draw(SETTINGS[name])
     assert getattr(AuditPlan(**{name: value}), name) == value
 
 
 def test_the_strategies_know_every_field() -> None:
     assert sorted(SETTINGS) == sorted(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"fresh_samples": True}, "samples: wanted how many each seed draws afresh, got none"),
+        ({"with_key": True}, "add protected-release to the attacks"),
+        ({"device_qubits": (0, 1)}, "none without a device"),
+        ({"device_qubits": (3, 3), "noise": ("ibm-kyiv",)}, "none twice, got (3, 3)"),
+        ({"model": "quantum-kernel", "noise": ("ibm-kyiv",)}, "no device with quantum-kernel"),
+        ({"model": "quantum-kernel", "attacker_noise": "ibm-kyiv"}, "no device with"),
+        ({"model": "quantum-kernel", "attacks": ("loss-flip",)}, "none that trains a network"),
+        ({"model": "quantum-kernel", "ensemble": "dpa:3"}, "qnn with an ensemble"),
+        ({"model": "quantum-kernel", "curves": True}, "qnn with an ensemble or with curves"),
+        ({"ensemble": "dpa:3", "curves": True}, "curves: wanted none with an ensemble"),
+        ({"ensemble": "dpa:0"}, "dpa:K"),
+        ({"attacker_states": "pauli"}, "NAME:SHOTS"),
+        ({"attacker_noise": "nonsense"}, "got 'nonsense'"),
+    ],
+    ids=str,
+)
+def test_what_means_nothing_together_is_refused(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidArgument, match=re.escape(told)):
+        AuditPlan(**settings)
+
+
+@pytest.mark.parametrize("name", WITH)
+def test_with_what_they_need_they_are_taken(name: str) -> None:
+    given: dict[str, Any] = {name: (4, 2) if name == "device_qubits" else True}
+    assert getattr(AuditPlan(**given | WITH[name]), name) == given[name]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bezoar.contracts.errors import InvalidArgument, UnknownName
-from bezoar.contracts.reproduction import ItemRecord, read_item
-from bezoar.evaluate import experiment
+from bezoar.contracts.dataset import Dataset
+from bezoar.contracts.errors import BezoarWarning, InvalidArgument, UnknownName
+from bezoar.contracts.reproduction import DIFFERENCE, ItemRecord, read_item
+from bezoar.evaluate import answering, experiment, victim
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.evaluate.reproduction import reproduce
 from bezoar.evaluate.study import Item, Line, Pick, Plot, Published, Statement, Study
@@ -134,7 +136,7 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(experiment, "train_many", refuse)
+    monkeypatch.setattr(answering, "train_many", refuse)
     monkeypatch.setattr(experiment, "state_similarity", refuse)
     again = run(tmp_path)
     assert [item.rows for item in again] == [item.rows for item in first]
@@ -143,7 +145,7 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
 def test_an_interrupted_run_keeps_its_cells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = experiment.train_many
+    train = answering.train_many
     monkeypatch.setattr(experiment, "_CHUNK", 4)
     calls = []
 
@@ -153,7 +155,7 @@ def test_an_interrupted_run_keeps_its_cells(
             raise KeyboardInterrupt
         return train(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(experiment, "train_many", interrupted)
+    monkeypatch.setattr(answering, "train_many", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, ("table-1",))
     assert len(list((tmp_path / "cells").iterdir())) == 4
@@ -171,8 +173,8 @@ def test_a_failed_training_is_told_and_is_no_zero(
         scores = predict(*args, **options)  # type: ignore[arg-type]
         return scores * float("nan")
 
-    predict = experiment.predict_scores
-    monkeypatch.setattr(experiment, "predict_scores", diverged)
+    predict = answering.predict_scores
+    monkeypatch.setattr(answering, "predict_scores", diverged)
     (record,) = reproduce(replace(study, items=(broken,)), ["table-1"], tmp_path)
     assert record.outcome == "partial"
     assert len(record.failures) == 9
@@ -204,3 +206,58 @@ def test_unknown_items_are_refused_with_the_known_ones(tmp_path: Path) -> None:
 def test_quick_takes_no_seeds(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="seeds"):
         list(reproduce(small_study(), ["table-1"], tmp_path, seeds=3, quick=True))
+
+
+def test_what_is_warned_of_the_data_is_told_of_every_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = victim.load_data
+    loads = []
+
+    def partial(plan: AuditPlan, **options: object) -> Dataset:
+        loads.append(plan.data)
+        warnings.warn("only 150 of 151 flowers", BezoarWarning, stacklevel=2)
+        return load(plan, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(victim, "load_data", partial)
+    for record in run(tmp_path):
+        assert record.notes == ("only 150 of 151 flowers",)
+    assert loads == ["iris"]
+
+
+def test_a_run_may_train_and_compare(tmp_path: Path) -> None:
+    item = small_study().items[0]
+    near = Published(row="iris", column="near", paper=None, pick=replace(NEAREST, run="iris"))
+    item = replace(item, table=(*item.table, near))
+    (record,) = reproduce(replace(small_study(), items=(item,)), ["table-1"], tmp_path)
+    assert record.at("iris", "near").n == record.at("iris", "baseline").n == 3
+
+
+def test_a_run_that_is_only_subtracted_compares_states(tmp_path: Path) -> None:
+    states = small_study().items[1]
+    noisy = replace(states.runs["states"], noise=("ad-dep:0.05",))
+    less = Published(
+        row="iris",
+        column="noise costs",
+        paper=0.0,
+        pick=replace(NEAREST, less=replace(NEAREST, run="noisy")),
+    )
+    item = replace(states, runs={**states.runs, "noisy": noisy}, table=(less,))
+    (record,) = reproduce(replace(small_study(), items=(item,)), ["table-2"], tmp_path)
+    assert record.rows[0].n == 3
+    assert record.rows[0].unit == DIFFERENCE
+
+
+def test_all_stands_for_every_item(tmp_path: Path) -> None:
+    assert [item.item for item in run(tmp_path, ("all",))] == ["table-1", "table-2"]
+
+
+def test_quick_keeps_the_epochs_of_a_figure_by_epoch(tmp_path: Path) -> None:
+    many = replace(PLAN, epochs=7)
+    item = replace(small_study().items[0], runs={"iris": many})
+    study = replace(small_study(), items=(item,))
+    (record,) = reproduce(study, ["table-1"], tmp_path, quick=True)
+    assert record.plan["iris"]["epochs"] == 7
+    plain = replace(item, runs={"iris": replace(many, curves=False)}, plots=())
+    (record,) = reproduce(replace(study, items=(plain,)), ["table-1"], tmp_path, quick=True)
+    assert record.plan["iris"]["epochs"] == 5

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
+from bezoar.attacks.poisoning.protected_release import ProtectedRelease
 from bezoar.contracts import plugins
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.contracts.protocols import Attack
@@ -28,12 +30,7 @@ def attack_named(name: str, *, ratio: float, **known: Any) -> Attack:
     """
     attack_class: Any = plugins.load("attacks", name)
     declared = _declared(attack_class)
-    if known.get("source_classes") and "source_classes" not in declared:
-        raise InvalidArgument(
-            "source_classes",
-            wanted=f"none for {name}, which cannot be targeted",
-            got=", ".join(known["source_classes"]),
-        )
+    check_targeted(name, known.get("source_classes", ()))
     extra = {key: value for key, value in known.items() if key in declared}
     return attack_class(ratio=ratio, **extra)
 
@@ -46,6 +43,32 @@ def attacks_white_box(name: str) -> bool:
         False
     """
     return "victim" in _declared(plugins.load("attacks", name))
+
+
+def check_targeted(name: str, source_classes: Collection[str]) -> None:
+    """Refuses classes to poison for an attack that cannot be targeted.
+
+    Raises:
+        UnknownName: no such attack.
+        InvalidArgument: `source_classes` are given, and the attack does not declare them.
+    """
+    if source_classes and "source_classes" not in _declared(plugins.load("attacks", name)):
+        raise InvalidArgument(
+            "source_classes",
+            wanted=f"none for {name}, which cannot be targeted",
+            got=", ".join(source_classes),
+        )
+
+
+def releases_with_key(name: str) -> bool:
+    """Whether the registered attack keeps a key that undoes it.
+
+    Example:
+        >>> releases_with_key("protected-release"), releases_with_key("quid")
+        (True, False)
+    """
+    attack_class = plugins.load("attacks", name)
+    return isinstance(attack_class, type) and issubclass(attack_class, ProtectedRelease)
 
 
 def _declared(attack_class: Any) -> set[str]:

@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carries out the command."""
     import torch
-    from rich.console import Console
 
+    from bezoar.cli.terminal import Terminal
     from bezoar.contracts.files import write_text
     from bezoar.evaluate.audit import run_audit
     from bezoar.models.watching import watched
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         record = run_audit(plan, out, progress=progress)
     write_text(out / "report.html", render(record, "html"))
     write_text(out / "report.md", render(record, "md"))
-    console = Console()
+    console = Terminal()
     console.print(summary(record))
     console.print(f"report: {out / 'report.html'}", soft_wrap=True, highlight=False)
     if record.outcome != "complete":

@@ -60,6 +60,8 @@ PLAN_OPTIONS = (
            "(default: 0.1,0.3,0.5,0.7)"),
     Option("metric", "text", "NAME", "distance between states for QUID: frobenius, "
            "hilbert-schmidt, trace, ... (default: frobenius)"),
+    Option("distances", "list", "A,B,...", "distances to compare the classes of the clean data in "
+           "(default: those of the QUID paper)"),
     Option("source_classes", "list", "A,B,...", "poison samples of these classes alone, for "
            "attacks that can be targeted (default: all)"),
     Option("attacker_noise", "text", "MODEL", "noise that attackers reckon with (default: the "

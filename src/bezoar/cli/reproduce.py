@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,40 +61,58 @@ def run(options: argparse.Namespace) -> int:
         for item in study.items:
             print(f"{item.name:{width}}  {item.title}")  # noqa: T201
         return 0
-    names = [name.strip() for name in options.item.split(",")]
-    if names == ["all"]:
-        names = [item.name for item in study.items]
-    if options.data is not None:
-        os.environ["BEZOAR_DATA"] = options.data
-    return _carry_out(study, names, options)
+    return _carry_out(study, options)
 
 
-def _carry_out(study: Study, names: list[str], options: argparse.Namespace) -> int:
+def _carry_out(study: Study, options: argparse.Namespace) -> int:
     import torch
-    from rich.console import Console
 
+    from bezoar.cli.terminal import Terminal
+    from bezoar.evaluate.cells import check_replaceable
     from bezoar.evaluate.reproduction import reproduce
     from bezoar.models.watching import watched
     from bezoar.report.reproduction_pages import write_pages
     from bezoar.report.reproduction_terminal import item_terminal
 
     torch.set_num_threads(1)
-    out = options.out or f"bezoar-reproduction/{options.study}"
-    console = Console()
+    out = Path(options.out or f"bezoar-reproduction/{study.name}")
+    report = out / "report.html"
+    check_replaceable(report)
+    done = []
     with watched(somebody_watches(), transient=True) as progress:
-        done, report = [], Path(out)
         for item in reproduce(
             study,
-            names,
+            [name.strip() for name in options.item.split(",")],
             out,
             seeds=options.seeds,
             quick=options.quick,
+            folder=options.data,
             progress=progress,
         ):
             done.append(item)
-            report = write_pages(out, tuple(known.name for known in study.items))
+            report = write_pages(out, _readable(out, study))
+    console = Terminal()
     console.print(item_terminal(done))
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
     if any(item.outcome != "complete" for item in done):
         return 2
     return 1 if any(c.verdict == "contradicts" for item in done for c in item.claims) else 0
+
+
+def _readable(out: Path, study: Study) -> tuple[str, ...]:
+    """The items of which there is a result, also of earlier runs, that can be shown."""
+    from bezoar.contracts.errors import BezoarWarning, FileProblem
+    from bezoar.contracts.reproduction import read_item
+
+    found = []
+    for item in study.items:
+        path = out / item.name / "result.json"
+        if not path.exists():
+            continue
+        try:
+            read_item(path)
+        except FileProblem as error:
+            warnings.warn(f"{error}; the pages leave it out", BezoarWarning, stacklevel=2)
+            continue
+        found.append(item.name)
+    return tuple(found)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bezoar.contracts.dataset import Dataset
-from bezoar.contracts.errors import BezoarWarning
 from bezoar.contracts.files import write_text
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.records import RunRecord
 from bezoar.evaluate import provenance, victim
 from bezoar.evaluate.cells import check_replaceable, check_writable
 from bezoar.evaluate.experiment import Experiment, store_in
+from bezoar.evaluate.noting import noted_warnings
 from bezoar.evaluate.observations import Results
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.evaluate.summary import summarise
@@ -48,21 +46,19 @@ def run_audit(plan: AuditPlan, out: Path | str, *, progress: Progress = silent) 
         ('complete', [2])
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", BezoarWarning)
+    with noted_warnings() as warned:
         check_replaceable(Path(out) / "record.json")
         check_writable(Path(out) / "cells")
         run = Experiment(plan, victim.load_data(plan), store_in(out), progress)
         for noise in plan.noise:
             run.target(noise)
         results = measured(run)
-    notes = list(dict.fromkeys(str(w.message) for w in caught if w.category is BezoarWarning))
     seconds = time.perf_counter() - clock
     results = dataclasses.replace(results, seconds={**results.seconds, "total": seconds})
     summary = summarise(results)
     record = RunRecord(
         kind="audit",
-        plan=_plan_values(plan, run.data),
+        plan=_plan_values(run),
         plan_hash=plan.hash(run.fingerprint),
         versions=provenance.versions(),
         seeds=tuple(range(plan.seeds)),
@@ -75,7 +71,7 @@ def run_audit(plan: AuditPlan, out: Path | str, *, progress: Progress = silent) 
         tables=summary.tables,
         findings=summary.findings,
         threat_models=results.threat_models,
-        notes=(*notes, *run.notes(), *summary.notes),
+        notes=(*warned, *run.notes(), *summary.notes),
         failures=tuple(run.failures),
     )
     write_text(Path(out) / "record.json", record.to_json())
@@ -95,8 +91,9 @@ def measured(run: Experiment) -> Results:
     )
 
 
-def _plan_values(plan: AuditPlan, data: Dataset) -> dict[str, Any]:
+def _plan_values(run: Experiment) -> dict[str, Any]:
     """The plan as JSON values, with what its defaults came to."""
+    plan, data = run.plan, run.data
     values = dataclasses.asdict(plan)
     circuit = victim.model_circuit(plan, data)
     values |= {
@@ -105,7 +102,7 @@ def _plan_values(plan: AuditPlan, data: Dataset) -> dict[str, Any]:
         "features": victim.n_features(plan, data),
         "qubits": circuit.n_qubits,
         "samples": plan.samples if plan.fresh_samples else len(data),
-        "data_fingerprint": victim.fingerprint(data),
+        "data_fingerprint": run.fingerprint,
         "circuit": circuit.draw(),
     }
     return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}

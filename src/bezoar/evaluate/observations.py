@@ -10,10 +10,14 @@ import numpy as np
 
 from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.records import Better, Measurement, ThreatModel
+from bezoar.defences.training import ensemble_named
 from bezoar.evaluate.cells import Cell
 from bezoar.evaluate.metrics.classification import accuracy, recalls, relabel_invariant_accuracy
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.evaluate.statistics import student_interval
+
+# Those that need no training.
+STATE_METRICS = frozenset({"nearest_class_accuracy", "distance_seconds", "kernel_variance"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +150,7 @@ def _of_models(results: Results, group: Group) -> Iterator[Observation]:
         if known:
             yield Observation(metric="recall", values=known, tags={**tags, "class": name})
     yield from _of_curves(group)
-    yield from _of_certificates(group)
+    yield from _of_certificates(results, group)
 
 
 def _of_curves(group: Group) -> Iterator[Observation]:
@@ -165,11 +169,15 @@ def _of_curves(group: Group) -> Iterator[Observation]:
             )
 
 
-def _of_certificates(group: Group) -> Iterator[Observation]:
+def _of_certificates(results: Results, group: Group) -> Iterator[Observation]:
     """The share of answers that are right and stay so, by the number of changes withstood."""
     counts = {seed: r["certified"] for seed, r in group.results.items() if "certified" in r}
-    largest = max((len(c) for c in counts.values()), default=0)
-    for changes in range(largest):
+    defence = ensemble_named(results.plan.ensemble)
+    if defence is None or not counts:
+        return
+    # Half of the voters is the most that a vote can promise; partitions without samples have none.
+    n_voters = min(defence.n_partitions, len(results.data))
+    for changes in range(n_voters // 2 + 1):
         values = {
             seed: sum(c[changes:]) / np.sum(group.results[seed]["confusion"])
             for seed, c in counts.items()

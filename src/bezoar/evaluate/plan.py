@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import math
 import shlex
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
 
+from bezoar.attacks.named import attacks_white_box, releases_with_key
 from bezoar.contracts import plugins
 from bezoar.contracts.errors import FileProblem, InvalidArgument, UnknownName
 from bezoar.contracts.records import hash_of
 from bezoar.data.reduce import REDUCTIONS
 from bezoar.defences.training import ensemble_named
+from bezoar.evaluate.plan_values import converted, listed
 from bezoar.models.training import TrainingSettings
 from bezoar.quantum.devices.tables import is_device
 from bezoar.quantum.distances import METRICS
@@ -31,7 +29,16 @@ GRADIENTS = ("exact", "parameter-shift", "spsa", "spsa-pennylane")
 _FIRST: dict[str, Any] = {"data": "digits", "classes": ("0", "1", "2", "3")}
 
 # What decides which cells there are, or how results are judged, but not what one cell computes.
-_NOT_IN_A_CELL = ("data", "noise", "attacks", "ratios", "seeds", "detectors", "tolerance")
+_NOT_IN_A_CELL = (
+    "data",
+    "noise",
+    "attacks",
+    "ratios",
+    "seeds",
+    "detectors",
+    "distances",
+    "tolerance",
+)
 
 _MODELS = ("qnn", "quantum-kernel")
 
@@ -85,6 +92,8 @@ class AuditPlan:
         attacks: registered attacks.
         ratios: shares of the training samples to poison.
         metric: distance between states, for the attacks that compare them.
+        distances: in which the classes of the clean data are compared; none for those of the QUID
+            paper that the states have a form for.
         source_classes: classes whose samples are poisoned, for the attacks that can be targeted;
             none for all.
         attacker_noise: the noise that attackers reckon with; None for that of the victim.
@@ -129,6 +138,7 @@ class AuditPlan:
     attacks: tuple[str, ...] = ("random", "quid", "bilevel")
     ratios: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7)
     metric: str = "frobenius"
+    distances: tuple[str, ...] = ()
     source_classes: tuple[str, ...] = ()
     attacker_noise: str | None = None
     attacker_states: str = "exact"
@@ -148,7 +158,7 @@ class AuditPlan:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = _converted(str(field.type), field.name, getattr(self, field.name))
+            value = converted(str(field.type), field.name, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
         self._check_names()
         self._check_numbers()
@@ -208,7 +218,7 @@ class AuditPlan:
             if isinstance(value, bool):
                 words.append(f"--{option}" if value else f"--no-{option}")
                 continue
-            text = _listed(value) if isinstance(value, tuple) else str(value)
+            text = listed(value) if isinstance(value, tuple) else str(value)
             words += [f"--{option}={text}"] if text.startswith("-") else [f"--{option}", text]
         return shlex.join(words + last)
 
@@ -244,9 +254,10 @@ class AuditPlan:
         _check_known("reduce", (self.reduce,), (*REDUCTIONS, "pool-autoencoder"))
         _check_known("model", (self.model,), _MODELS)
         _check_known("metric", (self.metric,), METRICS)
+        _check_known("distances", self.distances, METRICS)
         _check_known("dtype", (self.dtype,), ("float32", "float64"))
         _check_known("sampler", (self.sampler,), ("auto", "joint", "marginal", "gaussian"))
-        for name in (*self.noise, *filter(None, (self.attacker_noise,))):
+        for name in self._noises():
             if not is_device(name):
                 parse_noise(name)
         if not self.noise:
@@ -255,13 +266,52 @@ class AuditPlan:
         self._check_together(ensemble_named(self.ensemble) is not None)
 
     def _check_together(self, ensemble: bool) -> None:
-        """Refuses what would have no meaning together."""
+        """Refuses what would have no meaning together, or no effect."""
+        self._check_model(ensemble)
+        if self.with_key and not any(map(releases_with_key, self.attacks)):
+            raise InvalidArgument(
+                "with_key",
+                wanted="false without a protected release among the attacks",
+                got="true",
+                mend="add protected-release to the attacks",
+            )
+        if self.fresh_samples and self.samples is None:
+            raise InvalidArgument(
+                "samples",
+                wanted="how many each seed draws afresh",
+                got="none",
+                mend="give samples, or leave out fresh_samples",
+            )
+        if self.device_qubits and not any(map(is_device, self._noises())):
+            raise InvalidArgument(
+                "device_qubits",
+                wanted="none without a device among the noise models",
+                got=self.device_qubits,
+            )
+        if len(set(self.device_qubits)) < len(self.device_qubits):
+            raise InvalidArgument(
+                "device_qubits", wanted="a qubit for each wire, none twice", got=self.device_qubits
+            )
+
+    def _noises(self) -> tuple[str, ...]:
+        """Of the victim and of the attacker."""
+        return (*self.noise, *filter(None, (self.attacker_noise,)))
+
+    def _check_model(self, ensemble: bool) -> None:
         if self.model != "qnn" and (ensemble or self.curves):
             raise InvalidArgument(
                 "model", wanted="qnn with an ensemble or with curves", got=self.model
             )
         if ensemble and self.curves:
             raise InvalidArgument("curves", wanted="none with an ensemble", got="both")
+        if self.model == "qnn":
+            return
+        for name in filter(is_device, self._noises()):
+            raise InvalidArgument("noise", wanted=f"no device with {self.model}", got=name)
+        for name in filter(attacks_white_box, self.attacks):
+            raise InvalidArgument(
+                "attacks", wanted=f"none that trains a network, with {self.model}", got=name
+            )
 
     def _check_numbers(self) -> None:
         for name, most in _MOST.items():
@@ -299,44 +349,7 @@ def read_toml(path: Path | str) -> dict[str, Any]:
         raise FileProblem(path, f"cannot be read ({reason})", mend="name a TOML file") from error
 
 
-def _listed(values: Sequence[str | float]) -> str:
-    """Values parted by commas; quoted as in CSV where a name holds a comma or a quotation mark."""
-    texts = [str(value) for value in values]
-    bare = all(text and text == text.strip() for text in texts)
-    line = io.StringIO()
-    quoting = csv.QUOTE_MINIMAL if bare else csv.QUOTE_ALL
-    csv.writer(line, lineterminator="", quoting=quoting).writerow(texts)
-    return line.getvalue()
-
-
 def _check_known(argument: str, chosen: tuple[str, ...], known: tuple[str, ...]) -> None:
     for name in chosen:
         if name not in known:
             raise UnknownName(argument, name, known)
-
-
-def _converted(kind: str, name: str, value: Any) -> Any:
-    """`value` if it is of the field's kind; whole numbers stand for decimals."""
-    if value is None and "None" in kind:
-        return None
-    if kind.startswith("tuple"):
-        one = kind.removeprefix("tuple[").partition(",")[0]
-        items: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
-        # Class names are often numbers, and read as such from a file.
-        if name == "classes":
-            items = [str(item) if _is_number(item) else item for item in items]
-        return tuple(dict.fromkeys(_converted(one, name, item) for item in items))
-    checks = {
-        "bool": (lambda v: isinstance(v, bool), bool, "true or false"),
-        "int": (lambda v: isinstance(v, Integral) and _is_number(v), int, "a whole number"),
-        "float": (_is_number, float, "a finite number"),
-        "str": (lambda v: isinstance(v, str), str, "text"),
-    }
-    check, convert, wanted = checks[kind.partition(" ")[0]]
-    if not check(value):
-        raise InvalidArgument(name, wanted=wanted, got=repr(value))
-    return convert(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy.typing as npt
 
-from bezoar.attacks.named import attack_named, attacks_white_box
+from bezoar.attacks.named import attack_named, attacks_white_box, check_targeted
 from bezoar.attacks.poisoning.truth_file import write_truth
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.contracts.progress import Progress, silent
@@ -68,6 +68,7 @@ def poison_data(
             got=attack,
             mend="bezoar audit mounts it on the model that its options describe",
         )
+    check_targeted(attack, plan.source_classes)
     if seed < 0:
         raise InvalidArgument("seed", wanted="0 or more", got=seed)
     data = victim.load_data(plan)

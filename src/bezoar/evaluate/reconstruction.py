@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from pathlib import Path
 
 from bezoar.contracts import plugins
+from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.data.image_sets import ImageSubset
-from bezoar.data.reconstruction import (
-    DecodingReducer,
-    reconstruction_error,
-    reconstruction_picture,
-)
-from bezoar.data.reduce import Reducer
+from bezoar.data.reconstruction import reconstruction_error, reconstruction_picture
+from bezoar.data.reduce import DecodingReducer
 
 _N_IMAGES = 1000
 
@@ -33,8 +30,12 @@ class Reconstruction:
     n_images: int
 
 
-def reconstruct(name: str, reducer: Reducer) -> Reconstruction:
-    """Sends images of the test file of a registered image subset through `reducer` and back.
+def unseen_images(name: str, *, folder: Path | str | None = None) -> Dataset:
+    """Images of the test file that a registered image subset's parent comes with.
+
+    Args:
+        name: of the subset.
+        folder: of the data sets, as in `bezoar.data.load`.
 
     Raises:
         InvalidArgument: `name` is no subset of an image data set.
@@ -43,12 +44,17 @@ def reconstruct(name: str, reducer: Reducer) -> Reconstruction:
     subset = plugins.load("datasets", name)
     if not isinstance(subset, ImageSubset):
         raise InvalidArgument("data", wanted="a subset of an image data set", got=name)
-    unseen = subset.pool.pixels(train=False).dataset(
-        classes=subset.classes, n_samples=_N_IMAGES, seed=0
-    )
-    decoder = cast("DecodingReducer", reducer)
+    pixels = subset.pool.pixels(train=False, folder=folder)
+    return pixels.dataset(classes=subset.classes, n_samples=_N_IMAGES, seed=0)
+
+
+def reconstruct(
+    name: str, reducer: DecodingReducer, *, folder: Path | str | None = None
+) -> Reconstruction:
+    """Sends the `unseen_images` of a subset through `reducer` and back; errors as there."""
+    unseen = unseen_images(name, folder=folder)
     return Reconstruction(
-        png=reconstruction_picture(decoder, unseen),
-        error=reconstruction_error(decoder, unseen.features),
+        png=reconstruction_picture(reducer, unseen),
+        error=reconstruction_error(reducer, unseen.features),
         n_images=len(unseen),
     )

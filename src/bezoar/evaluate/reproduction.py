@@ -3,90 +3,140 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import shlex
 import time
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 from bezoar.contracts.dataset import Dataset
-from bezoar.contracts.errors import BezoarWarning, InvalidArgument, UnknownName
+from bezoar.contracts.errors import InvalidArgument, UnknownName
 from bezoar.contracts.files import write_text, write_whole
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.records import hash_of
-from bezoar.contracts.reproduction import (
-    DIFFERENCE,
-    Claim,
-    Figure,
-    ItemRecord,
-    Picture,
-    Row,
-    Series,
-)
+from bezoar.contracts.reproduction import ItemRecord, Picture
+from bezoar.data.autoencoder import FittedAutoencoder
 from bezoar.data.latent import pool_reducer
-from bezoar.data.reduce import Reducer
-from bezoar.evaluate import provenance, victim
+from bezoar.evaluate import comparison, provenance, victim
 from bezoar.evaluate.cells import check_replaceable, check_writable
 from bezoar.evaluate.experiment import Experiment, store_in
-from bezoar.evaluate.observations import Observation, Results, observe
+from bezoar.evaluate.noting import noted_warnings
+from bezoar.evaluate.observations import STATE_METRICS, Observation, Results, observe
 from bezoar.evaluate.plan import AuditPlan
-from bezoar.evaluate.reconstruction import reconstruct
-from bezoar.evaluate.statistics import student_interval
-from bezoar.evaluate.study import Item, Line, Pick, Plot, Published, Statement, Study
-from bezoar.evaluate.verdicts import ROW_RULES, judge, prediction_interval, row_verdict
+from bezoar.evaluate.quantities import Quantities, asked
+from bezoar.evaluate.reconstruction import Reconstruction, reconstruct, unseen_images
+from bezoar.evaluate.study import Item, Study
+from bezoar.evaluate.verdicts import ROW_RULES
 
-_STATE_METRICS = ("nearest_class_accuracy", "distance_seconds", "kernel_variance")
-_PLACEHOLDER = re.compile(r"\{([^{}|]+)\|([^{}|]+)(\|paper)?\}")
-_QUICK = {"seeds": 2, "samples": 300, "epochs": 5}
+_QUICK_SEEDS, _QUICK_SAMPLES, _QUICK_EPOCHS = 2, 300, 5
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What is kept of a run; its data and models are not."""
+
+    observations: tuple[Observation, ...]
+    failures: tuple[str, ...]
+    notes: tuple[str, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Loaded:
+    """A data set, its fingerprint, and what was warned of when it was read."""
+
+    data: Dataset
+    fingerprint: str
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Session:
-    """What the runs of a study share: loaded data, the store, the bar."""
+    """What the runs of a study share: the store, the bar, reducers, outcomes and the last data."""
 
     out: Path
+    folder: Path | str | None
     progress: Progress
-    data: dict[tuple[object, ...], Dataset] = field(default_factory=dict)
-    pools: dict[tuple[str, int], Reducer | None] = field(default_factory=dict)
-    results: dict[str, tuple[Results, Experiment]] = field(default_factory=dict)
+    _loaded: dict[tuple[object, ...], _Loaded] = field(default_factory=dict)
+    _reducers: dict[tuple[str, int], tuple[FittedAutoencoder, tuple[str, ...]]] = field(
+        default_factory=dict
+    )
+    _outcomes: dict[str, _Outcome] = field(default_factory=dict)
 
-    def carry_out(self, plan: AuditPlan, *, states: bool) -> tuple[Results, Experiment]:
-        """The plan's results and how they were had; a plan that two items share is run once."""
-        key = hash_of({"plan": dataclasses.asdict(plan), "states": states})
-        if key not in self.results:
+    def check(self, item: Item) -> None:
+        """Reads all files that an item needs: what is missing is told before the work."""
+        with noted_warnings():
+            for name, _ in item.reconstructions:
+                unseen_images(name, folder=self.folder)
+            for plan in item.runs.values():
+                self._load(plan)
+
+    def carry_out(self, plan: AuditPlan, metrics: set[str]) -> _Outcome:
+        """The plan's outcome in these metrics; a plan that two items share is run once."""
+        trains, compares = bool(metrics - STATE_METRICS), bool(metrics & STATE_METRICS)
+        values = dataclasses.asdict(plan)
+        key = hash_of({"plan": values, "trains": trains, "compares": compares})
+        if key not in self._outcomes:
+            self._outcomes[key] = self._run(plan, trains=trains, compares=compares)
+        return self._outcomes[key]
+
+    def reconstruction(self, name: str, n_features: int) -> Reconstruction:
+        """What the reducer that the runs use keeps of unseen images."""
+        return reconstruct(name, self._reducer(name, n_features)[0], folder=self.folder)
+
+    def _run(self, plan: AuditPlan, *, trains: bool, compares: bool) -> _Outcome:
+        with noted_warnings() as warned:
+            loaded = self._load(plan)
+            pool, of_pool = None, ()
+            if plan.reduce == "pool-autoencoder":
+                pool, of_pool = self._reducer(plan.data, victim.n_features(plan, loaded.data))
             run = Experiment(
-                plan, self._load(plan), store_in(self.out), self.progress, pools=self.pools
+                plan,
+                loaded.data,
+                store_in(self.out),
+                self.progress,
+                fingerprint=loaded.fingerprint,
+                pool=pool,
             )
-            self.results[key] = (
-                Results(
-                    plan=plan,
-                    data=run.data,
-                    model=victim.model_name(plan, run.data),
-                    cells={} if states else run.train(),
-                    similarities=run.compare_states() if states else {},
-                    seconds=run.seconds,
-                    threat_models={} if states else run.threat_models(),
-                ),
-                run,
+            results = Results(
+                plan=plan,
+                data=run.data,
+                model=victim.model_name(plan, run.data),
+                cells=run.train() if trains else {},
+                similarities=run.compare_states() if compares else {},
+                seconds=run.seconds,
+                threat_models={},
             )
-        return self.results[key]
+        return _Outcome(
+            observations=tuple(observe(results)),
+            failures=tuple(run.failures),
+            notes=tuple(dict.fromkeys((*loaded.notes, *of_pool, *warned, *run.notes()))),
+            fingerprint=loaded.fingerprint,
+        )
 
-    def reducer(self, name: str, n_features: int) -> Reducer:
-        """The pool's reducer, fitted by a run or now."""
+    def _reducer(self, name: str, n_features: int) -> tuple[FittedAutoencoder, tuple[str, ...]]:
+        """The reducer of a data set's pool, and what was warned of when it was fitted."""
         key = name, n_features
-        if self.pools.get(key) is None:
-            self.pools[key] = pool_reducer(name, n_features, progress=self.progress)
-        return cast("Reducer", self.pools[key])
+        if key not in self._reducers:
+            with noted_warnings() as notes:
+                fitted = pool_reducer(name, n_features, folder=self.folder, progress=self.progress)
+            self._reducers[key] = fitted, tuple(notes)
+        return self._reducers[key]
 
-    def _load(self, plan: AuditPlan) -> Dataset:
-        key = (plan.data, plan.classes, plan.fresh_samples or plan.samples)
-        if key not in self.data:
-            self.data[key] = victim.load_data(plan)
-        return self.data[key]
+    def _load(self, plan: AuditPlan) -> _Loaded:
+        """The data of a plan. The last one is kept: plans on the same data follow each other, and
+        all of them together would fill a laptop's memory.
+        """
+        key = (plan.data, plan.label, plan.classes, plan.fresh_samples, plan.samples)
+        if key not in self._loaded:
+            self._loaded.clear()
+            with noted_warnings() as notes:
+                data = victim.load_data(plan, folder=self.folder, progress=self.progress)
+            self._loaded[key] = _Loaded(
+                data=data, fingerprint=victim.fingerprint(data), notes=tuple(notes)
+            )
+        return self._loaded[key]
 
 
 def reproduce(
@@ -96,6 +146,7 @@ def reproduce(
     *,
     seeds: int | None = None,
     quick: bool = False,
+    folder: Path | str | None = None,
     progress: Progress = silent,
 ) -> Iterator[ItemRecord]:
     """Reproduces items of a study one by one, and writes ``out/ITEM/result.json`` for each.
@@ -105,10 +156,12 @@ def reproduce(
 
     Args:
         study: what to reproduce.
-        items: names of its items, in any order; they are done in the study's.
+        items: names of its items, in any order, or ``all``; they are done in the study's order.
         out: folder of the results.
         seeds: repetitions; None for what the study says.
-        quick: 2 seeds, 300 samples and 5 epochs: a try-out, marked as such in the record.
+        quick: 2 seeds, 300 samples and 5 epochs, but all epochs where a figure is by epoch: a
+            try-out, marked as such in the record.
+        folder: of the data sets, as in `bezoar.data.load`.
         progress: told as the work goes on.
 
     Yields:
@@ -117,22 +170,27 @@ def reproduce(
     Raises:
         UnknownName: an item that the study does not have.
         InvalidArgument: `seeds` out of range, or with `quick`.
-        InvalidData, FileProblem: data that cannot be had.
+        InvalidData, FileProblem: data that cannot be had, or results that cannot be written;
+            before the first item.
     """
     if quick and seeds is not None:
         raise InvalidArgument("seeds", wanted="none with quick, which takes 2", got=seeds)
     known = [item.name for item in study.items]
     for name in items:
-        if name not in known:
+        if name not in (*known, "all"):
             raise UnknownName("item", name, [*known, "all"])
     chosen = [
-        _resized(item, seeds=seeds, quick=quick) for item in study.items if item.name in items
+        _resized(item, seeds=seeds, quick=quick)
+        for item in study.items
+        if item.name in items or "all" in items
     ]
     out = Path(out)
     check_writable(out / "cells")
     for item in chosen:
         check_replaceable(out / item.name / "result.json")
-    session = _Session(out, progress)
+    session = _Session(out=out, folder=folder, progress=progress)
+    for item in chosen:
+        session.check(item)
     for item in chosen:
         yield _reproduce_item(study, item, session, seeds=seeds, quick=quick)
 
@@ -141,15 +199,13 @@ def _reproduce_item(
     study: Study, item: Item, session: _Session, *, seeds: int | None, quick: bool
 ) -> ItemRecord:
     started, clock = datetime.now(UTC), time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", BezoarWarning)
-        source = _Source.of(item, session)
-        pictures = tuple(_picture(item, name, n, session) for name, n in item.reconstructions)
-    notes = dict.fromkeys(str(w.message) for w in caught if w.category is BezoarWarning)
-    failures = tuple(f"{run}: {line}" for run, lines in source.failures.items() for line in lines)
-    rows = tuple(_row(cell, source) for cell in item.table)
+    metrics = asked(item)
+    done = {name: session.carry_out(plan, metrics[name]) for name, plan in item.runs.items()}
+    ours = Quantities(observations={name: run.observations for name, run in done.items()})
+    failures = tuple(f"{name}: {line}" for name, run in done.items() for line in run.failures)
+    rows = tuple(comparison.row(cell, ours) for cell in item.table)
     plans = {name: dataclasses.asdict(plan) for name, plan in item.runs.items()}
-    used = max((plan.seeds for plan in item.runs.values()), default=0)
+    fingerprints = {name: run.fingerprint for name, run in done.items()}
     record = ItemRecord(
         study=study.name,
         item=item.name,
@@ -160,15 +216,15 @@ def _reproduce_item(
         setting=item.setting,
         rules=ROW_RULES,
         rows=rows,
-        claims=tuple(_claim(statement, source) for statement in item.statements),
-        figures=tuple(_figure(plot, source) for plot in item.plots),
-        pictures=pictures,
-        analysis=() if quick else tuple(_filled(text, rows) for text in item.analysis),
-        notes=(*notes, *source.notes),
+        claims=tuple(comparison.claim(statement, ours) for statement in item.statements),
+        figures=tuple(comparison.figure(plot, ours) for plot in item.plots),
+        pictures=tuple(_picture(item, name, n, session) for name, n in item.reconstructions),
+        analysis=() if quick else tuple(comparison.filled(text, rows) for text in item.analysis),
+        notes=tuple(dict.fromkeys(note for run in done.values() for note in run.notes)),
         failures=failures,
         plan=plans,
-        plan_hash=hash_of({"plans": plans, "data": source.fingerprints}),
-        seeds=tuple(range(used)),
+        plan_hash=hash_of({"plans": plans, "data": fingerprints}),
+        seeds=tuple(range(max((plan.seeds for plan in item.runs.values()), default=0))),
         outcome="partial" if failures else "complete",
         command=_command(study, item, seeds=seeds, quick=quick),
         versions=provenance.versions(),
@@ -181,150 +237,9 @@ def _reproduce_item(
     return record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """The observations of an item's runs."""
-
-    observations: Mapping[str, Sequence[Observation]]
-    failures: Mapping[str, Sequence[str]]
-    notes: Sequence[str]
-    fingerprints: Mapping[str, str]
-
-    @classmethod
-    def of(cls, item: Item, session: _Session) -> _Source:
-        """Carries out the runs of an item."""
-        observations, failures, fingerprints = {}, {}, {}
-        notes: dict[str, None] = {}
-        states = {name: _of_states(item, name) for name in item.runs}
-        for name, plan in item.runs.items():
-            results, run = session.carry_out(plan, states=states[name])
-            failures[name] = run.failures
-            notes |= dict.fromkeys(run.notes())
-            observations[name] = list(observe(results))
-            fingerprints[name] = victim.fingerprint(results.data)
-        return cls(
-            observations=observations,
-            failures=failures,
-            notes=tuple(notes),
-            fingerprints=fingerprints,
-        )
-
-    def find(self, pick: Pick) -> Observation | None:
-        """The one observation that is picked; None where its cells failed."""
-        found = [
-            o
-            for o in self.observations[pick.run]
-            if o.metric == pick.metric
-            and all(o.tags.get(key) == value for key, value in pick.tags.items())
-        ]
-        if len(found) > 1:
-            raise InvalidArgument("pick", wanted="one quantity", got=f"{len(found)} of {pick}")
-        return found[0] if found else None
-
-    def values(self, pick: Pick) -> dict[int, float]:
-        """The quantity by seed; a difference where both are."""
-        found = self.find(pick)
-        if found is None:
-            return {}
-        if pick.less is None:
-            return dict(found.values)
-        other = self.values(pick.less)
-        return {seed: value - other[seed] for seed, value in found.values.items() if seed in other}
-
-    def unit(self, pick: Pick) -> str:
-        """The unit of the quantity."""
-        found = self.find(pick)
-        if found is None:
-            return ""
-        is_difference = pick.less is not None or pick.metric == "accuracy_drop"
-        return DIFFERENCE if is_difference and found.unit == "fraction" else found.unit
-
-    def bounds(self, pick: Pick) -> tuple[float, float]:
-        """What the quantity cannot leave."""
-        found = self.find(pick)
-        unlimited = (float("-inf"), float("inf"))
-        return unlimited if found is None or pick.less is not None else found.bounds
-
-
-def _of_states(item: Item, run: str) -> bool:
-    """Whether a run compares states, and trains nothing."""
-    picks = [cell.pick for cell in item.table] + [s.pick for s in item.statements]
-    picks += [p for plot in item.plots for line in plot.lines for p in _picks(line)]
-    metrics = {pick.metric for pick in picks if pick.run == run}
-    return bool(metrics) and metrics <= set(_STATE_METRICS)
-
-
-def _picks(line: Line) -> list[Pick]:
-    return [what for _, what in line.points if isinstance(what, Pick)]
-
-
-def _row(cell: Published, source: _Source) -> Row:
-    values = source.values(cell.pick)
-    numbers = list(values.values())
-    interval = student_interval(numbers, bounds=source.bounds(cell.pick)) if numbers else None
-    spread = prediction_interval(numbers)
-    mean = None if interval is None else interval.mean
-    return Row(
-        row=cell.row,
-        column=cell.column,
-        metric=cell.pick.metric,
-        paper=cell.paper,
-        value=mean,
-        low=None if interval is None else interval.low,
-        high=None if interval is None else interval.high,
-        spread_low=spread.low,
-        spread_high=spread.high,
-        n=len(numbers),
-        seeds=tuple(values),
-        unit=source.unit(cell.pick),
-        verdict=row_verdict(cell.paper, mean, spread),
-    )
-
-
-def _claim(statement: Statement, source: _Source) -> Claim:
-    pick = statement.pick
-    parts = None
-    if pick.less is not None:
-        parts = source.values(dataclasses.replace(pick, less=None)), source.values(pick.less)
-    return judge(statement, source.values(pick), parts, source.unit(pick))
-
-
-def _figure(plot: Plot, source: _Source) -> Figure:
-    return Figure(
-        name=plot.name,
-        title=plot.title,
-        kind=plot.kind,
-        x_title=plot.x_title,
-        y_title=plot.y_title,
-        unit=plot.unit,
-        series=tuple(_series(line, source) for line in plot.lines),
-    )
-
-
-def _series(line: Line, source: _Source) -> Series:
-    of_paper = not _picks(line)
-    points = []
-    for _, what in line.points:
-        if isinstance(what, Pick):
-            numbers = list(source.values(what).values())
-            found = student_interval(numbers, bounds=source.bounds(what)) if numbers else None
-            points.append((None,) * 3 if found is None else found[:3])
-        else:
-            points.append((what, None, None))
-    return Series(
-        name=line.name,
-        of="paper" if of_paper else "ours",
-        x=tuple(x for x, _ in line.points),
-        y=tuple(p[0] for p in points),
-        low=tuple(p[1] for p in points),
-        high=tuple(p[2] for p in points),
-    )
-
-
 def _picture(item: Item, name: str, n_features: int, session: _Session) -> Picture:
     """The reconstructions by the reducer that the runs used."""
-    reducer = session.reducer(name, n_features)
-    found = reconstruct(name, reducer)
+    found = session.reconstruction(name, n_features)
     file = f"reconstructions-{name}-{n_features}.png"
     write_whole(session.out / item.name / file, lambda handle: handle.write(found.png))
     return Picture(
@@ -337,24 +252,16 @@ def _picture(item: Item, name: str, n_features: int, session: _Session) -> Pictu
 def _resized(item: Item, *, seeds: int | None, quick: bool) -> Item:
     def resized(plan: AuditPlan) -> AuditPlan:
         if quick:
-            return dataclasses.replace(plan, **_QUICK)
+            return dataclasses.replace(
+                plan,
+                seeds=_QUICK_SEEDS,
+                samples=plan.samples and min(plan.samples, _QUICK_SAMPLES),
+                # A figure by epoch shows all of them.
+                epochs=plan.epochs if plan.curves else min(plan.epochs, _QUICK_EPOCHS),
+            )
         return plan if seeds is None else dataclasses.replace(plan, seeds=seeds)
 
     return dataclasses.replace(item, runs={name: resized(plan) for name, plan in item.runs.items()})
-
-
-def _filled(text: str, rows: Sequence[Row]) -> str:
-    """The text with numbers in place of ``{row|column}`` and ``{row|column|paper}``."""
-    cells = {(row.row, row.column): row for row in rows}
-
-    def number(match: re.Match[str]) -> str:
-        cell = cells[match[1], match[2]]
-        value = cell.paper if match[3] else cell.value
-        if value is None:
-            return "no number"
-        return f"{100 * value:.1f} %" if cell.unit == "fraction" else f"{value:.3g}"
-
-    return _PLACEHOLDER.sub(number, text)
 
 
 def _command(study: Study, item: Item, *, seeds: int | None, quick: bool) -> str:

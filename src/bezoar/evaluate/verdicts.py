@@ -85,6 +85,8 @@ def judge(
     values: Mapping[int, float],
     parts: tuple[Mapping[int, float], Mapping[int, float]] | None,
     unit: str,
+    *,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Claim:
     """What the measurements say to a statement.
 
@@ -93,8 +95,9 @@ def judge(
         values: the quantity by seed.
         parts: the two quantities whose difference it is; None for a single one.
         unit: of the quantity.
+        bounds: what the quantity cannot leave.
     """
-    interval = student_interval(list(values.values())) if values else None
+    interval = student_interval(list(values.values()), bounds=bounds) if values else None
     return Claim(
         text=statement.text,
         source=statement.source,

@@ -6,16 +6,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from bezoar.attacks.named import attack_named
 from bezoar.contracts.dataset import Dataset, FloatArray
-from bezoar.contracts.errors import InvalidArgument, InvalidData
+from bezoar.contracts.errors import InvalidArgument, InvalidData, UnknownName
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.protocols import Attack
 from bezoar.contracts.seeds import generator
 from bezoar.data import load, make_reducer, split
+from bezoar.data.autoencoder import FittedAutoencoder
 from bezoar.data.latent import pool_reducer
 from bezoar.data.reduce import Reducer
 from bezoar.data.scale import AngleScaler, FittedAngleScaler
@@ -84,11 +86,14 @@ class Target:
     note: str = ""
 
 
-def load_data(plan: AuditPlan) -> Dataset:
-    """The plan's data set.
+def load_data(
+    plan: AuditPlan, *, folder: Path | str | None = None, progress: Progress = silent
+) -> Dataset:
+    """The plan's data set; `folder` and `progress` as in `bezoar.data.load`.
 
     Raises:
         BezoarError: as `bezoar.data.load`.
+        UnknownName: `source_classes` that the data does not have.
         InvalidData: fewer than two classes with samples.
     """
     data = load(
@@ -97,14 +102,18 @@ def load_data(plan: AuditPlan) -> Dataset:
         classes=plan.classes,
         n_samples=None if plan.fresh_samples else plan.samples,
         all_samples=plan.fresh_samples,
+        folder=folder,
+        progress=progress,
     )
-    if plan.fresh_samples and (plan.samples is None or plan.samples > len(data)):
+    if plan.fresh_samples and (plan.samples or 0) > len(data):
         raise InvalidArgument(
             "samples",
-            wanted=f"how many each seed draws afresh, at most {len(data)}",
+            wanted=f"at most {len(data)}, from which each seed draws afresh",
             got=plan.samples,
-            mend="give samples, or leave out fresh_samples",
         )
+    for name in plan.source_classes:
+        if name not in data.class_names:
+            raise UnknownName("source_classes", name, data.class_names)
     present = int((data.counts() > 0).sum())
     if present < 2:
         raise InvalidData(
@@ -136,15 +145,25 @@ def n_features(plan: AuditPlan, data: Dataset) -> int:
     return data.n_features if plan.reduce == "none" else min(_DEFAULT_FEATURES, data.n_features)
 
 
-def pool(plan: AuditPlan, data: Dataset, *, progress: Progress = silent) -> Reducer | None:
+def pool(
+    plan: AuditPlan,
+    data: Dataset,
+    *,
+    folder: Path | str | None = None,
+    progress: Progress = silent,
+) -> FittedAutoencoder | None:
     """The reduction that is fitted once for all seeds, without labels; None if there is none.
+
+    `folder` as in `bezoar.data.load`.
 
     Raises:
         BezoarError: as `bezoar.data.latent.pool_reducer`.
     """
     if plan.reduce != "pool-autoencoder":
         return None
-    return pool_reducer(plan.data, n_features(plan, data), label=plan.label, progress=progress)
+    return pool_reducer(
+        plan.data, n_features(plan, data), label=plan.label, folder=folder, progress=progress
+    )
 
 
 def fit_pipeline(
@@ -250,8 +269,6 @@ def target(plan: AuditPlan, data: Dataset, noise: str) -> Target:
     """
     circuit = model_circuit(plan, data)
     if is_device(noise):
-        if plan.model != "qnn":
-            raise InvalidArgument("noise", wanted=f"no device with {plan.model}", got=noise)
         there = device_named(noise).transpile(circuit, layout=plan.device_qubits or None)
         circuit, prepared = there.circuit, there.encoding()
         model = replace(there.noise, on_encoding=plan.noise_on_encoding)
@@ -296,6 +313,11 @@ def state_encoder(plan: AuditPlan, data: Dataset, noise: str) -> StateEncoder:
     return StateEncoder(circuit=circuit, noise=noise_model(plan, noise))
 
 
+def measured_encoder(plan: AuditPlan, encoder: StateEncoder, *, seed: int) -> StateEncoder:
+    """`encoder` as the plan's attackers know its states; `seed` is of their measurements."""
+    return replace(encoder, tomography=parse_tomography(plan.attacker_states), seed=seed)
+
+
 def attack(
     plan: AuditPlan,
     cell: Cell,
@@ -316,11 +338,11 @@ def attack(
         UnknownName, InvalidArgument: as `attack_named`.
     """
     known = target_of(plan.attacker_noise or cell.noise)
-    tomography = None if exact else parse_tomography(plan.attacker_states)
+    encoder = known.encoder if exact else measured_encoder(plan, known.encoder, seed=cell.seed)
     return attack_named(
         cell.attack,
         ratio=cell.ratio,
-        encoder=replace(known.encoder, tomography=tomography, seed=cell.seed),
+        encoder=encoder,
         metric=plan.metric,
         source_classes=plan.source_classes,
         victim=WhiteBoxVictim(

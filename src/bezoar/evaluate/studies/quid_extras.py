@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bezoar.evaluate.studies import quid_analysis
 from bezoar.evaluate.studies.quid_settings import (
     DATA_SETS,
     NOISY,
@@ -96,6 +97,7 @@ TARGETED = Item(
             ),
         ),
     ),
+    analysis=quid_analysis.TARGETED,
 )
 
 _RELEASE = replace(_DEVICE, attacks=("protected-release",), ratios=(0.3, 0.5, 0.7))
@@ -142,6 +144,7 @@ PROTECTED = Item(
         for row in DATA_SETS
         for ratio in _RELEASE.ratios
     ),
+    analysis=quid_analysis.PROTECTED,
 )
 
 _SHOTS = (100, 300, 1000, 3000, 10_000)
@@ -186,17 +189,17 @@ TOMOGRAPHY = Item(
     table=(
         *(
             Published(
-                row=label,
-                column=f"{shots} shots: {column}",
+                row=f"{label}: {row}",
+                column=f"{shots} shots",
                 paper=None,
                 pick=Pick(run=_states(label, shots), metric=metric, tags=attacked("quid")),
             )
             for label in _ESTIMATES
+            for row, metric in (("same label", "label_agreement"), ("accuracy", "accuracy"))
             for shots in _SHOTS
-            for column, metric in (("same label", "label_agreement"), ("accuracy", "accuracy"))
         ),
         Published(
-            row="exact states", column="accuracy", paper=None, pick=accuracy("exact", "quid")
+            row="exact states: accuracy", column="exact", paper=None, pick=accuracy("exact", "quid")
         ),
     ),
     statements=tuple(
@@ -235,6 +238,7 @@ TOMOGRAPHY = Item(
             ),
         ),
     ),
+    analysis=quid_analysis.TOMOGRAPHY,
 )
 
 _WIDE = replace(VICTIM, features=200, qubits=100, noise=("none", _NOISE))
@@ -319,6 +323,7 @@ HUNDRED = Item(
             ),
         ),
     ),
+    analysis=quid_analysis.HUNDRED,
 )
 
 _STEPS = (1e-5, 1e-3, 1e-2, 0.1, 0.3, 1.0)
@@ -381,6 +386,7 @@ SPSA_STEP = Item(
             ),
         ),
     ),
+    analysis=quid_analysis.SPSA_STEP,
 )
 
 _LEVELS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15)
@@ -423,14 +429,14 @@ NOISE = Item(
     table=(
         *(
             Published(
-                row=row,
-                column=f"p = {level:g}: {column}",
+                row=f"{row}: {column}",
+                column=f"p = {level:g}",
                 paper=None,
                 pick=accuracy(row, attack, noise=_level(level)),
             )
             for row in DATA_SETS
-            for level in _LEVELS
             for column, attack in (("baseline", "none"), ("random", "random"), ("QUID", "quid"))
+            for level in _LEVELS
         ),
     ),
     statements=tuple(
@@ -485,6 +491,7 @@ NOISE = Item(
         )
         for ratio in _RATIOS
     ),
+    analysis=quid_analysis.NOISE,
 )
 
 _KERNEL_RATIOS = (0.1, 0.3, 0.5, 0.7)
@@ -533,15 +540,15 @@ KERNEL = Item(
     ),
     statements=tuple(
         Statement(
-            text=f"QUID at {100 * ratio:g} % harms a kernel machine more than random flips "
-            f"on {row}, {environment}",
+            text=f"How much more than random flips does QUID at {100 * ratio:g} % harm a kernel "
+            f"machine on {row}, {environment}?",
             source="",
             quantity="accuracy, random flips less QUID",
             pick=replace(
                 accuracy(row, "random", ratio, noise=noise),
                 less=accuracy(row, "quid", ratio, noise=noise),
             ),
-            kind="apart",
+            kind="question",
         )
         for row in DATA_SETS
         for environment, noise in _ENVIRONMENTS.items()
@@ -567,6 +574,7 @@ KERNEL = Item(
         )
         for row, data in DATA_SETS.items()
     ),
+    analysis=quid_analysis.KERNEL,
 )
 
 _CLASSICAL = {
@@ -629,7 +637,7 @@ TABLE_1 = Item(
     statements=(
         *(
             Statement(
-                text=f"QUID harms more than {label}, noiseless",
+                text=f"Does QUID harm more than {label}, noiseless?",
                 source="",
                 quantity=f"accuracy, {label} less QUID",
                 pick=replace(
@@ -705,4 +713,5 @@ TABLE_1 = Item(
             ),
         ),
     ),
+    analysis=quid_analysis.TABLE_1,
 )

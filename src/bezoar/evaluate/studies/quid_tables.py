@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bezoar.evaluate.studies import quid_analysis
 from bezoar.evaluate.studies.quid_settings import (
     DATA_SETS,
     NOISELESS_SETTING,
@@ -112,6 +113,7 @@ TABLE_3 = Item(
             ),
         ),
     ),
+    analysis=quid_analysis.TABLE_3,
 )
 
 # Table 4: noiseless baseline, random, QUID; noisy random, QUID.
@@ -209,6 +211,7 @@ TABLE_4 = Item(
             ),
         ),
     ),
+    analysis=quid_analysis.TABLE_4,
 )
 
 # Table 5, whose second header line is lost in print: Kyiv random, QUID; Brisbane random, QUID.
@@ -312,6 +315,7 @@ TABLE_5 = Item(
             ),
         ),
     ),
+    analysis=quid_analysis.TABLE_5,
 )
 
 # Table 6: baseline, then random and QUID at each ratio.
@@ -448,6 +452,7 @@ TABLE_6 = Item(
         )
         for row, values in _TABLE_6.items()
     ),
+    analysis=quid_analysis.TABLE_6,
 )
 
 # Table 7: baseline, QUID at 0.3 without and with SS-DPA, at 0.5 without and with.
@@ -519,25 +524,18 @@ TABLE_7 = Item(
         ),
         *(
             Published(
-                row=row,
-                column=f"{100 * ratio:g} %: {label}",
+                row=f"{row}, {label}",
+                column=column,
                 paper=None,
-                pick=accuracy(_hardened(row, ensemble), "quid", ratio),
-            )
-            for row in _TABLE_7
-            for ratio in (0.3, 0.5)
-            for label, ensemble in _ENSEMBLES.items()
-            if ensemble != "ss-dpa:3"
-        ),
-        *(
-            Published(
-                row=row,
-                column=f"clean: {label}",
-                paper=None,
-                pick=accuracy(_hardened(row, ensemble)),
+                pick=accuracy(_hardened(row, ensemble), attack, ratio),
             )
             for row in _TABLE_7
             for label, ensemble in _ENSEMBLES.items()
+            for column, attack, ratio in (
+                ("clean", "none", 0.0),
+                ("QUID at 30 %", "quid", 0.3),
+                ("QUID at 50 %", "quid", 0.5),
+            )
         ),
     ),
     statements=(
@@ -634,6 +632,7 @@ TABLE_7 = Item(
             for row in DATA_SETS
         ),
     ),
+    analysis=quid_analysis.TABLE_7,
 )
 
 _EPOCHS = tuple(range(1, VICTIM.epochs + 1))
@@ -743,4 +742,5 @@ FIGURE_5 = Item(
         for run in _FIGURE_5
         for metric in ("accuracy", "loss")
     ),
+    analysis=quid_analysis.FIGURE_5,
 )

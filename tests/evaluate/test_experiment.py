@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -261,3 +263,18 @@ def test_the_pool_is_part_of_what_a_cell_depends_on(
     other = Experiment(same, victim.load_data(same), store_in(tmp_path), silent)
     assert other.fingerprint == run.fingerprint
     assert other._stored_by().training(cell)["pool"] != key["pool"]
+
+
+def test_an_experiment_lets_go_of_its_data(tmp_path: Path) -> None:
+    # A study makes hundreds of them, some on all of MNIST; a cycle would wait for the collector.
+    gc.collect()
+    gc.disable()
+    try:
+        run = experiment(tmp_path)
+        run.train()
+        run.compare_states()
+        gone = weakref.ref(run.data.features)
+        del run
+        assert gone() is None
+    finally:
+        gc.enable()

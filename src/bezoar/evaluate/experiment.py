@@ -31,11 +31,12 @@ from bezoar.defences.training import ensemble_named
 from bezoar.evaluate import victim
 from bezoar.evaluate.answering import Lesson
 from bezoar.evaluate.cells import Cell, CellStore
-from bezoar.evaluate.keys import CellKeys, weights_of
+from bezoar.evaluate.keys import CellKeys, transpiled, weights_of
 from bezoar.evaluate.measuring import measure, reason_of
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.evaluate.timing import timed
 from bezoar.evaluate.victim import Repetition
+from bezoar.quantum.devices.tables import is_device
 from bezoar.quantum.similarity import state_similarity
 
 # As many trainings as are measured and stored together; more of them train no faster.
@@ -146,11 +147,12 @@ class Experiment:
 
     def _stored_by(self) -> CellKeys:
         if self._keys is None:
+            noises = (*self.plan.noise, self.plan.attacker_noise or "none")
             self._keys = CellKeys(
                 plan=self.plan,
                 fingerprint=self.fingerprint,
                 pool=weights_of(self._fitted()),
-                target_of=self.target,
+                devices={n: transpiled(self.target(n)) for n in noises if is_device(n)},
             )
         return self._keys
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from bezoar.data.autoencoder import FittedAutoencoder
 from bezoar.evaluate.cells import Cell
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.evaluate.victim import Target
-from bezoar.quantum.devices.tables import is_device
 from bezoar.quantum.noise import describe
 
 # Raise the number when the same key comes to mean another result.
@@ -41,13 +40,13 @@ class CellKeys:
         plan: the settings.
         fingerprint: of the data.
         pool: hash of a reduction that the cells do not fit themselves, see `weights_of`.
-        target_of: the victim under a noise.
+        devices: hash of the transpiled circuit for each noise that is a device, see `transpiled`.
     """
 
     plan: AuditPlan
     fingerprint: str
     pool: str
-    target_of: Callable[[str], Target]
+    devices: Mapping[str, str]
     # A plan has hundreds of cells, and each look-up reads the installed packages.
     _provider: Callable[[str, str], str] = field(
         default_factory=lambda: functools.cache(plugins.provider)
@@ -100,8 +99,7 @@ class CellKeys:
             "pool": self.pool,
             "settings": settings,
             "encoding": self._provider("encodings", self.plan.encoding),
-            # A file may change, and so may the transpiler: what counts is what came out.
-            "devices": [_transpiled(self.target_of(n)) for n in noises if is_device(n)],
+            "devices": [self.devices[noise] for noise in noises if noise in self.devices],
             **what,
         }
 
@@ -118,5 +116,6 @@ def weights_of(pool: FittedAutoencoder | None) -> str:
     return digest.hexdigest()[:16]
 
 
-def _transpiled(target: Target) -> str:
+def transpiled(target: Target) -> str:
+    """A hash of a device's circuit and noise: its file may change, and so may the transpiler."""
     return hash_of({"circuit": repr(target.circuit), "noise": describe(target.noise)})

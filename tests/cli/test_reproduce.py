@@ -219,6 +219,17 @@ def test_quick_is_told_everywhere(bezoar: Terminal, tmp_path: Path) -> None:
     assert "not to be quoted" in page
 
 
+def test_pages_are_written_anew_from_the_results(bezoar: Terminal, tmp_path: Path) -> None:
+    assert bezoar("reproduce small --item table-1 --out run").code == 0
+    page = tmp_path / "run" / "table-1" / "README.md"
+    text = page.read_text(encoding="utf-8")
+    page.unlink()
+    answer = bezoar("reproduce small --pages --out run")
+    assert (answer.code, answer.error) == (0, "")
+    assert page.read_text(encoding="utf-8") == text
+    refused(bezoar("reproduce small --pages --out nothing"), 2)
+
+
 @pytest.mark.shared_data
 @pytest.mark.skipif(not DATA, reason="BEZOAR_DATA names no folder with the real data sets")
 def test_a_table_of_the_paper_on_the_real_data(

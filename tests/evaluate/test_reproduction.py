@@ -11,7 +11,7 @@ import pytest
 from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.errors import BezoarWarning, InvalidArgument, UnknownName
 from bezoar.contracts.reproduction import DIFFERENCE, ItemRecord, read_item
-from bezoar.evaluate import answering, experiment, victim
+from bezoar.evaluate import answering, experiment, reproduction, victim
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.evaluate.reproduction import reproduce
 from bezoar.evaluate.study import Item, Line, Pick, Plot, Published, Statement, Study
@@ -118,7 +118,11 @@ def test_figures_hold_ours_and_the_papers(tmp_path: Path) -> None:
     assert paper.y == (1.2, None)
 
 
-def test_analysis_takes_its_numbers_from_the_rows(tmp_path: Path) -> None:
+def test_analysis_takes_its_numbers_from_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(tmp_path)[0].analysis == ()
+    monkeypatch.setattr(reproduction, "_ANALYSED_SEEDS", 3)
     record = run(tmp_path)[0]
     value = record.at("iris", "baseline").value
     assert value is not None
@@ -261,3 +265,10 @@ def test_quick_keeps_the_epochs_of_a_figure_by_epoch(tmp_path: Path) -> None:
     plain = replace(item, runs={"iris": replace(many, curves=False)}, plots=())
     (record,) = reproduce(replace(study, items=(plain,)), ["table-1"], tmp_path, quick=True)
     assert record.plan["iris"]["epochs"] == 5
+
+
+def test_a_try_out_does_not_replace_a_whole_result(tmp_path: Path) -> None:
+    run(tmp_path, ("table-2",))
+    with pytest.raises(InvalidArgument, match="another folder"):
+        list(reproduce(small_study(), ["table-2"], tmp_path, quick=True))
+    assert not read_item(tmp_path / "table-2").quick

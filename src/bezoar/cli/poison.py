@@ -18,7 +18,7 @@ example:
 
 _FIELDS = (
     "label", "classes", "samples", "features", "reduce", "encoding", "axes", "qubits",
-    "noise_on_encoding", "metric", "source_classes", "attacker_states",
+    "noise_on_encoding", "device_qubits", "metric", "source_classes", "attacker_states",
 )  # fmt: skip
 
 

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: all)",
     )
     parser.add_argument("--list", action="store_true", help="name the items, and do nothing")
+    parser.add_argument(
+        "--pages", action="store_true", help="write the pages anew from the results, and no more"
+    )
     parser.add_argument("--seeds", type=int, metavar="N", help="repetitions (default: 10)")
     parser.add_argument(
         "--quick", action="store_true", help="2 seeds, 300 samples, 5 epochs: not to be quoted"
@@ -61,7 +64,26 @@ def run(options: argparse.Namespace) -> int:
         for item in study.items:
             print(f"{item.name:{width}}  {item.title}")  # noqa: T201
         return 0
+    if options.pages:
+        return _write_pages(study, _out(study, options))
     return _carry_out(study, options)
+
+
+def _out(study: Study, options: argparse.Namespace) -> Path:
+    return Path(options.out or f"bezoar-reproduction/{study.name}")
+
+
+def _write_pages(study: Study, out: Path) -> int:
+    from bezoar.contracts.errors import FileProblem
+    from bezoar.report.reproduction_pages import write_pages
+
+    found = _readable(out, study)
+    if not found:
+        raise FileProblem(
+            out, "holds no results", mend="name the folder that an earlier run wrote with --out"
+        )
+    print(f"report: {write_pages(out, found)}")  # noqa: T201
+    return 0
 
 
 def _carry_out(study: Study, options: argparse.Namespace) -> int:
@@ -75,7 +97,7 @@ def _carry_out(study: Study, options: argparse.Namespace) -> int:
     from bezoar.report.reproduction_terminal import item_terminal
 
     torch.set_num_threads(1)
-    out = Path(options.out or f"bezoar-reproduction/{study.name}")
+    out = _out(study, options)
     report = out / "report.html"
     check_replaceable(report)
     done = []

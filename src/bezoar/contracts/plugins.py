@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -52,7 +54,13 @@ def provider(kind: str, name: str) -> str:
 def _points(kind: str) -> list[EntryPoint]:
     if kind not in KINDS:
         raise UnknownName("kind", kind, KINDS)
-    return list(entry_points(group=f"bezoar.{kind}"))
+    return list(_installed(entry_points, kind))
+
+
+@functools.cache
+def _installed(find: Callable[..., Iterable[EntryPoint]], kind: str) -> tuple[EntryPoint, ...]:
+    """What is installed does not change while a process runs, and a scan takes milliseconds."""
+    return tuple(find(group=f"bezoar.{kind}"))
 
 
 def _natural(name: str) -> tuple[str, int]:

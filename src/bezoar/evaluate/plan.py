@@ -18,7 +18,7 @@ from bezoar.data.reduce import REDUCTIONS
 from bezoar.defences.training import ensemble_named
 from bezoar.evaluate.plan_values import converted, listed
 from bezoar.models.training import TrainingSettings
-from bezoar.quantum.devices.tables import is_device
+from bezoar.quantum.devices.tables import device_names, is_device
 from bezoar.quantum.distances import METRICS
 from bezoar.quantum.engines.gradients import SPSA, Gradient, gradient_named
 from bezoar.quantum.noise import parse_noise
@@ -258,8 +258,7 @@ class AuditPlan:
         _check_known("dtype", (self.dtype,), ("float32", "float64"))
         _check_known("sampler", (self.sampler,), ("auto", "joint", "marginal", "gaussian"))
         for name in self._noises():
-            if not is_device(name):
-                parse_noise(name)
+            _check_noise(name)
         if not self.noise:
             raise InvalidArgument("noise", wanted="one or more noise models", got="none at all")
         parse_tomography(self.attacker_states)
@@ -331,6 +330,14 @@ class AuditPlan:
         if not 0 <= self.tolerance <= 1:
             raise InvalidArgument("tolerance", wanted="a share in [0, 1]", got=self.tolerance)
         self.training()
+
+
+def _check_noise(name: str) -> None:
+    if is_device(name):
+        return
+    if name != "none" and ":" not in name:
+        raise UnknownName("noise", name, ["none", "ad-dep:P and others", *device_names()])
+    parse_noise(name)
 
 
 def read_toml(path: Path | str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def converted(kind: str, name: str, value: Any) -> Any:
         one = kind.removeprefix("tuple[").partition(",")[0]
         items: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
         # Class names are often numbers, and read as such from a file.
-        if name == "classes":
+        if name in ("classes", "source_classes"):
             items = [str(item) if _is_number(item) else item for item in items]
         values = [converted(one, name, item) for item in items]
         # The wires of a device stand in order: a qubit named twice is a slip, not a repetition.

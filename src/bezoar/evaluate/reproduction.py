@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bezoar.contracts.dataset import Dataset
-from bezoar.contracts.errors import InvalidArgument, UnknownName
+from bezoar.contracts.errors import FileProblem, InvalidArgument, UnknownName
 from bezoar.contracts.files import write_text, write_whole
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.records import hash_of
-from bezoar.contracts.reproduction import ItemRecord, Picture
+from bezoar.contracts.reproduction import ItemRecord, Picture, read_item
 from bezoar.data.autoencoder import FittedAutoencoder
 from bezoar.data.latent import pool_reducer
 from bezoar.evaluate import comparison, provenance, victim
@@ -28,7 +28,10 @@ from bezoar.evaluate.quantities import Quantities, asked
 from bezoar.evaluate.reconstruction import Reconstruction, reconstruct, unseen_images
 from bezoar.evaluate.study import Item, Study
 from bezoar.evaluate.verdicts import ROW_RULES
+from bezoar.quantum.devices.tables import is_device
 
+# The analyses were written for runs with 10 seeds and more; fewer may well say something else.
+_ANALYSED_SEEDS = 10
 _QUICK_SEEDS, _QUICK_SAMPLES, _QUICK_EPOCHS = 2, 300, 5
 
 
@@ -65,12 +68,15 @@ class _Session:
     _outcomes: dict[str, _Outcome] = field(default_factory=dict)
 
     def check(self, item: Item) -> None:
-        """Reads all files that an item needs: what is missing is told before the work."""
+        """Reads all that an item needs: what is missing is told before the work."""
         with noted_warnings():
             for name, _ in item.reconstructions:
                 unseen_images(name, folder=self.folder)
             for plan in item.runs.values():
-                self._load(plan)
+                loaded = self._load(plan)
+                # A device wants a package that may not be there.
+                for noise in filter(is_device, plan.noise):
+                    victim.target(plan, loaded.data, noise)
 
     def carry_out(self, plan: AuditPlan, metrics: set[str]) -> _Outcome:
         """The plan's outcome in these metrics; a plan that two items share is run once."""
@@ -188,6 +194,8 @@ def reproduce(
     check_writable(out / "cells")
     for item in chosen:
         check_replaceable(out / item.name / "result.json")
+        if quick:
+            _refuse_to_replace(out / item.name)
     session = _Session(out=out, folder=folder, progress=progress)
     for item in chosen:
         session.check(item)
@@ -195,12 +203,36 @@ def reproduce(
         yield _reproduce_item(study, item, session, seeds=seeds, quick=quick)
 
 
+def _refuse_to_replace(folder: Path) -> None:
+    """A try-out must not cost hours of results.
+
+    Raises:
+        InvalidArgument: a whole result is there.
+    """
+    try:
+        whole = not read_item(folder).quick
+    except FileProblem:
+        return
+    if whole:
+        raise InvalidArgument(
+            "out",
+            wanted="a folder without results of whole runs, for a quick one",
+            got=str(folder),
+            mend="name another folder",
+        )
+
+
 def _reproduce_item(
     study: Study, item: Item, session: _Session, *, seeds: int | None, quick: bool
 ) -> ItemRecord:
     started, clock = datetime.now(UTC), time.perf_counter()
     metrics = asked(item)
-    done = {name: session.carry_out(plan, metrics[name]) for name, plan in item.runs.items()}
+    done = {}
+    for name, plan in item.runs.items():
+        session.progress(f"runs of {item.name}", len(done), len(item.runs))
+        done[name] = session.carry_out(plan, metrics[name])
+    session.progress(f"runs of {item.name}", len(done), len(item.runs))
+    n_seeds = max((plan.seeds for plan in item.runs.values()), default=0)
     ours = Quantities(observations={name: run.observations for name, run in done.items()})
     failures = tuple(f"{name}: {line}" for name, run in done.items() for line in run.failures)
     rows = tuple(comparison.row(cell, ours) for cell in item.table)
@@ -219,12 +251,14 @@ def _reproduce_item(
         claims=tuple(comparison.claim(statement, ours) for statement in item.statements),
         figures=tuple(comparison.figure(plot, ours) for plot in item.plots),
         pictures=tuple(_picture(item, name, n, session) for name, n in item.reconstructions),
-        analysis=() if quick else tuple(comparison.filled(text, rows) for text in item.analysis),
+        analysis=tuple(comparison.filled(text, rows) for text in item.analysis)
+        if n_seeds >= _ANALYSED_SEEDS
+        else (),
         notes=tuple(dict.fromkeys(note for run in done.values() for note in run.notes)),
         failures=failures,
         plan=plans,
         plan_hash=hash_of({"plans": plans, "data": fingerprints}),
-        seeds=tuple(range(max((plan.seeds for plan in item.runs.values()), default=0))),
+        seeds=tuple(range(n_seeds)),
         outcome="partial" if failures else "complete",
         command=_command(study, item, seeds=seeds, quick=quick),
         versions=provenance.versions(),

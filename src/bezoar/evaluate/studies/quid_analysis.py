@@ -9,8 +9,10 @@ TABLE_1 = (
         "of the training features samples may move anywhere, and labels flip. Their harm is about "
         "the same without and with noise: min-max leaves {min-max [17]|accuracy, noiseless} and "
         "{min-max [17]|accuracy, noise 0.05}, the influence attack {influence [17]|accuracy, "
-        "noiseless} and {influence [17]|accuracy, noise 0.05}. Perturbations that are kept small "
-        "on purpose were not tested."
+        "noiseless} and {influence [17]|accuracy, noise 0.05}. Where a claim finds that noise "
+        "takes some of it for certain, that is a point or two of a far larger harm, and not what "
+        "makes an attack ineffective. Perturbations that are kept small on purpose were not "
+        "tested."
     ),
     (
         "At this share QUID ({QUID|accuracy, noiseless}) harms least of all attacks but random "

@@ -652,7 +652,7 @@ TABLE_1 = Item(
         ),
         *(
             Statement(
-                text=f"Noise takes the harm from {label}",
+                text=f"Noise takes some of the harm of {label}",
                 source="Table 1, section 2.3 (not noise resilient)",
                 quantity="accuracy drop, noiseless less noise 0.05",
                 pick=replace(
@@ -673,7 +673,7 @@ TABLE_1 = Item(
             if "[" in label
         ),
         Statement(
-            text="Does noise take the harm from QUID?",
+            text="Does noise take some of the harm of QUID?",
             source="",
             quantity="accuracy drop, noiseless less noise 0.05",
             pick=replace(

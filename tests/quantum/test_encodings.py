@@ -22,6 +22,7 @@ from bezoar.quantum.encodings import (
     Encoding,
     IQPEncoding,
 )
+from bezoar.quantum.encodings.angle import ZXZXEncoding
 from bezoar.quantum.engines import reference
 
 ALL = (AngleEncoding(), AmplitudeEncoding(), IQPEncoding(), BasisEncoding())
@@ -246,3 +247,15 @@ def test_bits_are_basis_states(bits: list[int]):
 def test_other_numbers_are_no_bits():
     with pytest.raises(InvalidData, match=r"got 0\.5 in sample 1, feature 0"):
         BasisEncoding().check([[0, 1], [0.5, 1]])
+
+
+def test_the_order_of_quids_figure_4_loses_its_first_feature() -> None:
+    encoding = ZXZXEncoding()
+    circuit = encoding.circuit(n_features=4, n_qubits=1)
+    first, second = ([x, 0.5, 0.7, 0.9] for x in (0.1, 2.9))
+    states = [
+        reference.density_matrix(circuit, np.array(f), np.zeros(0), None) for f in (first, second)
+    ]
+    np.testing.assert_allclose(states[0], states[1], atol=1e-15)
+    with pytest.raises(InvalidArgument, match="would be lost"):
+        AngleEncoding(axes="ZXZX")

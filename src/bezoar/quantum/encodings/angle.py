@@ -29,7 +29,7 @@ class AngleEncoding:
         axes: any sequence over X, Y and Z, first rotation first.
         hadamard_first: an H on every qubit in use before the rotations.
         low, high: the range that features should be scaled to, in radians.
-        lossy: whether to accept a sequence that loses a feature.
+        lossy: whether to accept, without a word, a sequence that loses features.
 
     Raises:
         InvalidArgument: no axes or other letters; a sequence that loses a feature (a rotation
@@ -37,7 +37,8 @@ class AngleEncoding:
             range.
 
     Warns:
-        BezoarWarning: a range beyond pi, where features alias; more than two features per qubit.
+        BezoarWarning: a range beyond pi, where features alias; more than two features per qubit
+            unless `lossy`.
 
     Source: the encoding of QUID (arXiv 2411.14412), which does not give order and range; these
     reproduce its Table 2.
@@ -62,7 +63,7 @@ class AngleEncoding:
         check_range(self.low, self.high)
         if not self.lossy:
             self._refuse_lost_features()
-        if len(self.axes) > 2:
+        if len(self.axes) > 2 and not self.lossy:
             _warn(
                 f"axes {self.axes}: a qubit's state has two real coordinates, so "
                 f"{len(self.axes)} features per qubit cannot all be told apart"
@@ -160,8 +161,6 @@ class ZXZXEncoding(AngleEncoding):
     Source: QUID (arXiv 2411.14412), section 5.2 and Figure 4.
 
     Example:
-        >>> import warnings
-        >>> warnings.simplefilter("ignore", BezoarWarning)
         >>> print(ZXZXEncoding().circuit(n_features=4, n_qubits=1).draw())
         0: -RZ(x0)-RX(x1)-RZ(x2)-RX(x3)-
     """

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data",
         nargs="?",
         metavar="DATA",
-        help="digits, iris, wine, breast-cancer or a file (npz, csv, parquet); "
+        help="a data set, see bezoar list datasets, or a file (npz, csv, parquet); "
         "default: digits 0 to 3",
     )
     parser.add_argument(

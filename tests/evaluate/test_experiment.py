@@ -74,11 +74,17 @@ def test_ensembles_are_stored_in_smaller_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bezoar.evaluate.experiment._CHUNK", 6)
-    run = experiment(tmp_path, ensemble="dpa:3", seeds=3)
+    run = experiment(tmp_path, ensemble="ss-dpa:3", seeds=3)
     cells = [Cell("none", "none", 0.0, seed) for seed in range(3)]
     assert [len(chunk) for chunk in run._chunks(cells)] == [2, 1]
-    run = experiment(tmp_path, ensemble="dpa:50", seeds=3)
+    run = experiment(tmp_path, ensemble="ss-dpa:50", seeds=3)
     assert [len(chunk) for chunk in run._chunks(cells)] == [1, 1, 1]
+
+
+def test_parts_of_unequal_size_need_many_cells_to_fill_a_tensor(tmp_path: Path) -> None:
+    run = experiment(tmp_path, ensemble="dpa:50", seeds=20)
+    cells = [Cell("none", "none", 0.0, seed) for seed in range(20)]
+    assert [len(chunk) for chunk in run._chunks(cells)] == [16, 4]
 
 
 def test_a_kernel_machine_has_no_ansatz_and_learns_iris(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from bezoar.contracts.records import ThreatModel
 from bezoar.contracts.seeds import generator
 from bezoar.contracts.truth import Poisoned
 from bezoar.data.autoencoder import FittedAutoencoder
-from bezoar.defences.training import ensemble_named
+from bezoar.defences.training import PartitionAggregation, ensemble_named
 from bezoar.evaluate import victim
 from bezoar.evaluate.answering import Lesson
 from bezoar.evaluate.cells import Cell, CellStore
@@ -41,6 +41,7 @@ from bezoar.quantum.similarity import state_similarity
 
 # As many trainings as are measured and stored together; more of them train no faster.
 _CHUNK = 64
+_UNEQUAL_CHUNK = 16
 # General mixed states have no product form for trace distances; this many per class stand for it.
 _MAX_REFERENCES = 20
 
@@ -173,8 +174,7 @@ class Experiment:
     def _chunks(self, cells: Sequence[Cell]) -> Iterator[list[Cell]]:
         """Cells that train as one tensor; those whose poison takes long are stored one by one."""
         slow = {n for n, model in self.threat_models().items() if model.needs_training}
-        ensemble = ensemble_named(self.plan.ensemble)
-        size = _CHUNK if ensemble is None else max(1, _CHUNK // ensemble.n_partitions)
+        size = _cells_at_once(ensemble_named(self.plan.ensemble))
         for noise in self.plan.noise:
             quick = [c for c in cells if c.noise == noise and c.attack not in slow]
             for start in range(0, len(quick), size):
@@ -288,6 +288,13 @@ class Experiment:
     def _fail(self, cell: Cell, reason: str) -> None:
         where = f"{cell.attack} {cell.ratio:g}, {cell.noise}, seed {cell.seed}"
         self.failures.append(f"{where}: {' '.join(reason.split())}")
+
+
+def _cells_at_once(ensemble: PartitionAggregation | None) -> int:
+    if ensemble is None:
+        return _CHUNK
+    # The parts of plain DPA differ in size, and only trainings of one size share a tensor.
+    return max(1, _CHUNK // ensemble.n_partitions) if ensemble.semi_supervised else _UNEQUAL_CHUNK
 
 
 def cells_of(plan: AuditPlan) -> Iterator[Cell]:

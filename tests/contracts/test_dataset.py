@@ -42,6 +42,38 @@ def test_arrays_are_copies_that_cannot_be_written() -> None:
             array[0] = 1
 
 
+@pytest.mark.parametrize(
+    ("features", "wanted"),
+    [
+        (np.ones((3, 1, 2, 2), np.float32), np.float32),
+        (np.ones((3, 1, 2, 2), ">f4"), np.float32),
+        (np.ones((3, 1, 2, 2)), np.float64),
+        (np.ones((3, 1, 2, 2), np.float16), np.float64),
+        (np.ones((3, 1, 2, 2), np.uint8), np.float64),
+        (np.ones((3, 2), np.float32), np.float64),
+        ([[0.0], [1.0], [2.0]], np.float64),
+    ],
+)
+def test_images_of_float32_alone_stay_so(features: Any, wanted: type) -> None:
+    data = dataset(features=features)
+    assert data.features.dtype == wanted
+    assert data.features.dtype.isnative
+    assert data.take([20, 10]).features.dtype == wanted
+    assert data.with_labels(np.array([1, 1, 0])).features.dtype == wanted
+
+
+def test_float32_images_are_copied_frozen_and_checked() -> None:
+    images = np.ones((3, 1, 2, 2), np.float32)
+    data = dataset(features=images)
+    images[0] = 9
+    assert data.features.max() == 1
+    with pytest.raises(ValueError, match="read-only"):
+        data.features[0] = 1
+    images[1, 0, 0, 0] = np.nan
+    with pytest.raises(InvalidData, match=r"NaN or infinity in 1 of 3 .* id 10"):
+        dataset(features=images)
+
+
 def test_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         dataset().labels = np.zeros(3)  # type: ignore[misc]

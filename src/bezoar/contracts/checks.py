@@ -21,6 +21,7 @@ from bezoar.contracts.records import ThreatModel
 from bezoar.contracts.suspicion import Suspicion
 from bezoar.contracts.truth import Poisoned, PoisonTruth
 
+_TRIGGER_PARTS = ("answered_by", "apply", "name", "source", "spec")
 _DEFAULT_RATIO = 0.3
 _BAD_RATIOS = (-0.1, 1.0, 1.5, math.nan)
 # Sums of float64 in another order differ by far less; so do float32 sums.
@@ -68,7 +69,7 @@ def check_attack(attack_class: Callable[..., Any], data: Dataset, **settings: An
     who = _name_of(attack_class)
     attack = _call(who, f"making it with {_listed(settings)}", lambda: attack_class(**settings))
     _check_protocol(who, attack, Attack)
-    _check_frozen(who, attack)
+    _check_frozen(who, attack, "ratio")
     _check_name(who, attack)
     _check_threat_model(who, attack.threat_model)
     _require(attack.ratio == settings["ratio"], who, f"ratio is {attack.ratio}, not what was set")
@@ -108,6 +109,84 @@ def check_detector(detector: Detector, data: Dataset) -> None:
     order = np.random.default_rng(0).permutation(len(data))
     shuffled = _check_inspection(who, detector, data.take(data.ids[order]))
     _check_close(who, scores[order], shuffled, "scores depend on the order of the samples")
+
+
+def check_trigger(trigger_class: Callable[..., Any], inputs: FloatArray, **settings: Any) -> None:
+    """Checks that a backdoor trigger keeps the contract of `bezoar.attacks.backdoors.Trigger`.
+
+    It has all parts of the protocol and is frozen; its spec begins with its name and depends on the
+    settings alone. `apply` returns a new array of the same shape, float32 for float32 and float64
+    for float64, finite, and for images in [0, 1]; it changes each sample without regard to the
+    others, the same way each time; it takes no sample at all, leaves its input as it was, and
+    refuses what is neither images nor a table in its own words.
+
+    Args:
+        trigger_class: what makes the trigger from keyword settings.
+        inputs: samples that suit it: images ``(sample, channel, height, width)`` in [0, 1], or a
+            table ``(sample, feature)``; two or more.
+        settings: passed on.
+
+    Raises:
+        InvalidArgument: `inputs` are fewer than two, or neither images nor a table.
+        BrokenContract: something does not hold; the first that is found.
+    """
+    inputs = np.asarray(inputs)
+    if inputs.ndim not in (2, 4) or len(inputs) < 2 or inputs.dtype.kind != "f":
+        raise InvalidArgument(
+            "inputs", wanted="two images or more, or two rows of a table", got=inputs.shape
+        )
+    who = _name_of(trigger_class)
+    doing = f"making it with {_listed(settings)}" if settings else "making it"
+    trigger = _call(who, doing, lambda: trigger_class(**settings))
+    lacking = [name for name in _TRIGGER_PARTS if not hasattr(trigger, name)]
+    _require(not lacking, who, f"lacks {', '.join(lacking)}, which the protocol Trigger asks for")
+    _check_frozen(who, trigger, "name", "spec")
+    for part in ("name", "spec", "source", "answered_by"):
+        value = getattr(trigger, part)
+        _require(_is_text(value), who, f"{part} is {value!r}, a text was wanted")
+    _require(
+        trigger.spec.partition(":")[0] == trigger.name,
+        who,
+        f"spec {trigger.spec!r} does not begin with its name {trigger.name!r}",
+    )
+    again = _call(who, doing, lambda: trigger_class(**settings))
+    _require(again.spec == trigger.spec, who, "the same settings give another spec")
+    for dtype in (np.float32, np.float64):
+        _check_triggering(who, trigger, inputs.astype(dtype))
+    try:
+        trigger.apply(np.zeros(3))
+    except BezoarError:
+        return
+    except Exception as error:
+        raise BrokenContract(
+            f"{who}: apply to an array of shape (3,) raises {type(error).__name__}, "
+            "InvalidData was wanted"
+        ) from error
+    raise BrokenContract(f"{who}: apply takes an array of shape (3,); raise InvalidData")
+
+
+def _check_triggering(who: str, trigger: Any, inputs: FloatArray) -> None:
+    inputs.setflags(write=False)
+    before = inputs.tobytes()
+    triggered = np.asarray(_call(who, "apply", lambda: trigger.apply(inputs)))
+    _require(inputs.tobytes() == before, who, "apply changes its input")
+    _require(not np.shares_memory(triggered, inputs), who, "apply returns its input or a view")
+    _require(
+        triggered.shape == inputs.shape and triggered.dtype == inputs.dtype,
+        who,
+        f"apply returns {triggered.dtype} of shape {triggered.shape} "
+        f"for {inputs.dtype} of shape {inputs.shape}",
+    )
+    _require(bool(np.isfinite(triggered).all()), who, "apply returns NaN or infinity")
+    if inputs.ndim == 4:
+        inside = triggered.min() >= 0 and triggered.max() <= 1
+        _require(bool(inside), who, "apply returns images outside [0, 1]; clip them")
+    again = _call(who, "apply", lambda: trigger.apply(inputs))
+    _require(np.array_equal(triggered, again), who, "apply gives another result the second time")
+    alone = _call(who, "apply to one sample", lambda: trigger.apply(inputs[:1]))
+    _check_close(who, triggered[:1], alone, "apply depends on the other samples")
+    none = _call(who, "apply to no sample", lambda: trigger.apply(inputs[:0]))
+    _require(np.shape(none) == inputs[:0].shape, who, "apply to no sample returns another shape")
 
 
 def _check_identity(who: str, attack: Attack, data: Dataset) -> None:
@@ -236,11 +315,11 @@ def _check_protocol(who: str, part: object, protocol: type) -> None:
     )
 
 
-def _check_frozen(who: str, attack: Attack) -> None:
-    settings = dataclasses.fields(attack) if dataclasses.is_dataclass(attack) else ()
-    for name in {"ratio": None, **{field.name: None for field in settings}}:
+def _check_frozen(who: str, part: Any, *known: str) -> None:
+    settings = dataclasses.fields(part) if dataclasses.is_dataclass(part) else ()
+    for name in {**dict.fromkeys(known), **{field.name: None for field in settings}}:
         try:
-            setattr(attack, name, getattr(attack, name))
+            setattr(part, name, getattr(part, name))
         except (AttributeError, TypeError):
             continue
         raise BrokenContract(f"{who}: {name} can be set; make it a frozen dataclass")

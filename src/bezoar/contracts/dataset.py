@@ -21,6 +21,7 @@ class Dataset:
 
     Attributes:
         features: ``(sample, feature)``, or images ``(sample, channel, height, width)``; finite.
+            Images of float32 stay float32, half the memory; all else becomes float64.
         labels: ``(sample,)`` integer codes into `class_names`.
         ids: ``(sample,)`` unique integers; tables join by id, never by position.
         class_names: the name of each code.
@@ -41,7 +42,7 @@ class Dataset:
     class_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        features = _frozen(self.features, np.float64, "features")
+        features = _frozen(self.features, _precision(self.features), "features")
         labels = _frozen(self.labels, np.int64, "labels")
         ids = _frozen(self.ids, np.int64, "ids")
         _check(features, labels, ids, len(self.class_names))
@@ -117,6 +118,13 @@ class Split:
     train: Dataset
     validation: Dataset
     test: Dataset
+
+
+def _precision(features: object) -> type:
+    """Networks learn from images in single precision; tables keep all the digits they have."""
+    if isinstance(features, np.ndarray) and features.ndim == 4 and features.dtype.str[1:] == "f4":
+        return np.float32
+    return np.float64
 
 
 def _frozen(values: object, dtype: type, name: str) -> npt.NDArray[Any]:

@@ -9,7 +9,16 @@ from typing import Any
 
 from bezoar.contracts.errors import BezoarError, UnknownName
 
-KINDS = ("attacks", "detectors", "encodings", "ansatze", "models", "datasets", "formats")
+KINDS = (
+    "attacks",
+    "triggers",
+    "detectors",
+    "encodings",
+    "ansatze",
+    "models",
+    "datasets",
+    "formats",
+)
 
 
 def names(kind: str) -> tuple[str, ...]:

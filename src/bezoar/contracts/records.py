@@ -6,6 +6,7 @@ meaning are a file-format promise: `FORMAT_VERSION` changes when one does.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import json
@@ -124,6 +125,23 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exhibit:
+    """A small image that the reader should see: what a trigger does, what a defence restored.
+
+    Attributes:
+        name: snake_case, for example ``trigger`` or ``grad_cam``.
+        title: what it shows, one sentence.
+        png: the image, PNG in base64, so that a record stays one file.
+        tags: as in `Measurement`.
+    """
+
+    name: str
+    title: str
+    png: str
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """Everything a run says about itself; `to_json` of it is ``record.json``.
 
@@ -140,6 +158,7 @@ class RunRecord:
         wall_seconds: how long this invocation took.
         measurements, tables, findings: the results.
         threat_models: attack name to its declared threat model.
+        exhibits: images; absent from the files of runs that show none.
         notes: sentences that the reader must know (what was dropped, refused, warned about).
         failures: one line for each cell that failed, never counted as a zero.
     """
@@ -160,11 +179,16 @@ class RunRecord:
     threat_models: Mapping[str, ThreatModel] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    exhibits: tuple[Exhibit, ...] = ()
     format_version: int = FORMAT_VERSION
 
     def select(self, metric: str, **tags: str | float | bool) -> tuple[Measurement, ...]:
         """The measurements of `metric` whose tags hold all of `tags`."""
         return tuple(m for m in self.measurements if m.metric == metric and _holds(m.tags, tags))
+
+    def exhibits_named(self, name: str, **tags: str | float | bool) -> tuple[Exhibit, ...]:
+        """The exhibits called `name` whose tags hold all of `tags`."""
+        return tuple(e for e in self.exhibits if e.name == name and _holds(e.tags, tags))
 
     def tables_named(self, name: str, **tags: str | float | bool) -> tuple[Table, ...]:
         """The tables called `name` whose tags hold all of `tags`."""
@@ -172,7 +196,10 @@ class RunRecord:
 
     def to_json(self) -> str:
         """The record as JSON text; numbers that are not finite become null."""
-        return json.dumps(_plain(dataclasses.asdict(self)), indent=1, allow_nan=False) + "\n"
+        values = dataclasses.asdict(self)
+        if not self.exhibits:
+            del values["exhibits"]
+        return json.dumps(_plain(values), indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str, *, path: str = "record") -> Self:
@@ -203,6 +230,7 @@ class RunRecord:
                     "failures": _list_of(str, raw, "failures"),
                     "measurements": tuple(_measurement(m) for m in raw["measurements"]),
                     "tables": tuple(_table(t) for t in raw["tables"]),
+                    "exhibits": tuple(_exhibit(e) for e in raw.get("exhibits", ())),
                     "findings": tuple(
                         Finding(**f | {"references": tuple(f["references"])})
                         for f in raw["findings"]
@@ -215,7 +243,7 @@ class RunRecord:
                     },
                 }
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FileProblem(
                 path,
                 f"is a damaged Bezoar record ({error})",
@@ -272,6 +300,14 @@ def _table(raw: Mapping[str, Any]) -> Table:
             "values": tuple(tuple(row) for row in raw["values"]),
         }
     )
+
+
+def _exhibit(raw: Mapping[str, Any]) -> Exhibit:
+    if not all(isinstance(raw[key], str) for key in ("name", "title", "png")):
+        raise TypeError("an exhibit is not what it should be")
+    # The text goes into pages as it is: what is not base64 must not get there.
+    base64.b64decode(raw["png"], validate=True)
+    return Exhibit(**raw)
 
 
 def _holds(tags: Tags, wanted: Tags) -> bool:

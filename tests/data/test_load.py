@@ -14,17 +14,20 @@ from bezoar.contracts.errors import (
 )
 from bezoar.data import load
 from bezoar.data.image_sets import ImageSet, ImageSubset
+from bezoar.data.imagenette import PhotoSet
+
+WITH_FILES = ImageSet | ImageSubset | PhotoSet
 
 
 def test_every_registered_set_but_downloaded_ones_loads():
     for name in plugins.names("datasets"):
-        if not isinstance(plugins.load("datasets", name), ImageSet | ImageSubset):
+        if not isinstance(plugins.load("datasets", name), WITH_FILES):
             assert isinstance(load(name), Dataset)
 
 
 def test_every_image_set_looks_in_the_folder_alone(tmp_path):
     for name in plugins.names("datasets"):
-        if isinstance(plugins.load("datasets", name), ImageSet | ImageSubset):
+        if isinstance(plugins.load("datasets", name), WITH_FILES):
             with pytest.raises(FileProblem, match=r"does not exist.*let folder name the folder"):
                 load(name, folder=tmp_path)
 

@@ -61,26 +61,53 @@ class Pixels:
             >>> data.labels.tolist(), data.features.max()
             ([0, 1], np.float64(1.0))
         """
-        names = tuple(self.class_names if classes is None else classes)
-        for name in names:
-            if name not in self.class_names:
-                raise UnknownName("class", name, self.class_names)
-        code_of = np.full(len(self.class_names), -1)
-        code_of[[self.class_names.index(name) for name in names]] = np.arange(len(names))
-        ids = np.flatnonzero(code_of[self.labels] >= 0)
-        if not len(ids):
-            raise InvalidData(
-                "images",
-                wanted=f"some of the classes {', '.join(names)}",
-                got=f"none among {len(self)}",
-                mend="use the official files",
-            )
-        if n_samples is not None:
-            rng = generator(seed, "data", "n_samples")
-            ids = ids[stratified_positions(self.labels[ids], n_samples, rng=rng)]
+        ids, codes, names = drawn(
+            self.labels, self.class_names, classes=classes, n_samples=n_samples, seed=seed
+        )
         return Dataset(
             features=self.images[ids] / 255.0,
-            labels=code_of[self.labels[ids]],
+            labels=codes,
             ids=ids,
             class_names=names,
         )
+
+
+def drawn(
+    labels: IntArray,
+    class_names: tuple[str, ...],
+    *,
+    classes: Sequence[str] | None = None,
+    n_samples: int | None = None,
+    seed: int = 0,
+) -> tuple[IntArray, IntArray, tuple[str, ...]]:
+    """Which samples are kept, before any of them is turned into numbers.
+
+    Args:
+        labels: ``(sample,)`` codes into `class_names`.
+        class_names: the name of each code.
+        classes, n_samples, seed: as in `Pixels.dataset`.
+
+    Returns:
+        Positions in `labels`, ascending; the new code of each; the names of these codes.
+
+    Raises:
+        UnknownName, InvalidData, InvalidArgument: as in `Pixels.dataset`.
+    """
+    names = tuple(class_names if classes is None else classes)
+    for name in names:
+        if name not in class_names:
+            raise UnknownName("class", name, class_names)
+    code_of = np.full(len(class_names), -1)
+    code_of[[class_names.index(name) for name in names]] = np.arange(len(names))
+    positions = np.flatnonzero(code_of[labels] >= 0)
+    if not len(positions):
+        raise InvalidData(
+            "images",
+            wanted=f"some of the classes {', '.join(names)}",
+            got=f"none among {len(labels)}",
+            mend="use the official files",
+        )
+    if n_samples is not None:
+        rng = generator(seed, "data", "n_samples")
+        positions = positions[stratified_positions(labels[positions], n_samples, rng=rng)]
+    return positions, code_of[labels[positions]], names

@@ -1,0 +1,1 @@
+"""Backdoors in the circuit itself, not in the training data."""

@@ -87,9 +87,10 @@ def _area(front: FloatPoints, corner: FloatPoints) -> float:
 def _volume(front: FloatPoints, corner: FloatPoints) -> float:
     """Slices along the last axis; in each slice the points below it make a staircase."""
     ordered = front[np.argsort(front[:, 2], kind="stable")]
-    ends = np.append(ordered[1:, 2], corner[2])
-    return sum(
+    ends = [*ordered[1:, 2], corner[2]][: len(ordered)]
+    slices = (
         _area(ordered[: i + 1, :2], corner[:2]) * float(end - point[2])
         for i, (point, end) in enumerate(zip(ordered, ends, strict=True))
         if end > point[2]
     )
+    return sum(slices, start=0.0)

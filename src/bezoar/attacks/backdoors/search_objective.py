@@ -16,14 +16,15 @@ from bezoar.attacks.backdoors.backdoor import Backdoor
 from bezoar.attacks.backdoors.qcolor import QColor
 from bezoar.attacks.backdoors.search_result import Candidate
 from bezoar.attacks.backdoors.search_settings import SearchSettings
+from bezoar.attacks.backdoors.search_similarity import SimilarityTo
 from bezoar.attacks.backdoors.search_surrogate import Surrogate, fit_head
-from bezoar.contracts.dataset import Dataset, FloatArray
+from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.errors import InvalidArgument, InvalidData
 from bezoar.contracts.seeds import generator
 
 # Part of the study's name: what the numbers mean changes with it.
 _FORMAT = 1
-_WINDOW, _SIGMA, _SMALLEST = 11, 1.5, 3
+_SMALLEST = 3
 # Factors that differ by less make the same images of 8 bits.
 _DECIMALS = 4
 
@@ -74,8 +75,8 @@ class QcolorObjective:
         )
         self.control = self.evaluate((1.0, 1.0, 1.0))
         corners = itertools.product((settings.low, settings.high), repeat=3)
-        worst = max(1 - self._ssim(_trigger(corner).apply(self._before)) for corner in corners)
-        self.reference = (self.control.attack_loss, worst, math.log(data.n_classes))
+        seen = [self._similarity.mean_of(_trigger(c).apply(self._before)) for c in corners]
+        self.reference = (self.control.attack_loss, 1 - min(seen), math.log(data.n_classes))
 
     def evaluate(self, factors: tuple[float, float, float]) -> Candidate:
         """What these factors are worth; they count with four decimals."""
@@ -99,7 +100,7 @@ class QcolorObjective:
         return Candidate(
             factors=(red, green, blue),
             attack_loss=float(cross_entropy(attacked, wanted)),
-            ssim=self._ssim(after),
+            ssim=self._similarity.mean_of(after),
             clean_loss=float(cross_entropy(clean, truth)),
             attack_success_rate=_share(attacked.argmax(dim=1) == target),
             leak=_share(clean[self._challenged].argmax(dim=1) == target),
@@ -141,19 +142,7 @@ class QcolorObjective:
         rng = generator(settings.seed, "qcolor", "challenge")
         self._challenged = np.sort(rng.permutation(others)[: settings.most_challenged])
         self._before = self._validation.features[self._challenged]
-
-    def _ssim(self, after: FloatArray) -> float:
-        """The mean structural similarity to the images before, at most 1."""
-        from pytorch_msssim import ssim
-
-        shape = self._before.shape
-        side = min(_WINDOW, min(shape[2:]) - 1 + min(shape[2:]) % 2)
-        offsets = torch.arange(side, dtype=torch.float64) - side // 2
-        weights = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
-        window = (weights / weights.sum()).repeat(shape[1], 1, 1, 1)
-        # Variances are differences of squares; single precision would lose the small ones.
-        pair = [torch.from_numpy(x.astype(np.float64)) for x in (self._before, after)]
-        return float(ssim(*pair, data_range=1.0, size_average=True, win=window))
+        self._similarity = SimilarityTo(self._before)
 
 
 def _trigger(factors: tuple[float, ...]) -> QColor:

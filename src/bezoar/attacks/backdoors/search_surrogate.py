@@ -143,7 +143,7 @@ def fit_head(
     mean = start.mean if start is not None else torch.from_numpy(features.mean(axis=0)).double()
     scale = start.scale if start is not None else _scale(features)
     x = _with_ones(features, mean, scale)
-    y = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+    y = torch.from_numpy(np.array(labels, dtype=np.int64))
     first = start.weights if start is not None else x.new_zeros(x.shape[1], n_classes)
     weights = first.clone().requires_grad_()
     solver = torch.optim.LBFGS(
@@ -169,5 +169,5 @@ def _scale(features: FloatArray) -> torch.Tensor:
 
 
 def _with_ones(features: FloatArray, mean: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    x = (torch.from_numpy(np.asarray(features, dtype=np.float64)) - mean) / scale
+    x = (torch.from_numpy(np.array(features, dtype=np.float64)) - mean) / scale
     return torch.cat([x, x.new_ones(len(x), 1)], dim=1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from markupsafe import Markup
 
-from bezoar.contracts.records import Measurement, RunRecord, Table
-from bezoar.report import charts, page
+from bezoar.contracts.records import Measurement, RunRecord
+from bezoar.report import backdoor_html, charts, page
+from bezoar.report.accounts import account_of
 from bezoar.report.charts import Point, Series
+from bezoar.report.html_blocks import glance_row, heat_block, shell, strip
 from bezoar.report.results import CONTROLS, Cell, Condition, Results, ratio_of, tables_of
 from bezoar.report.story import (
     CELL_HEADS,
@@ -21,21 +23,15 @@ from bezoar.report.story import (
     destinations,
     gaps,
     kernel_warning,
-    tell,
 )
 from bezoar.report.wording import (
     attack_label,
     attack_name,
-    duration,
     listed,
-    moment,
     noise_meaning,
     number,
     percent,
-    plan_value,
     sentence,
-    tags_text,
-    value_of,
     with_interval,
 )
 
@@ -48,8 +44,11 @@ def render(record: RunRecord) -> str:
     Nothing in it comes from elsewhere: its content security policy allows its own style sheet and
     script by their hashes and forbids every request. All text of the record is escaped.
     """
-    view = _view(tell(record))
-    return page.fill("report.html", view, styles=page.REPORT_STYLES, rules=_switches(view))
+    account = account_of(record)
+    if isinstance(account, Story):
+        view = _view(account)
+        return page.fill("report.html", view, styles=page.REPORT_STYLES, rules=_switches(view))
+    return backdoor_html.page_of(account)
 
 
 def _switches(view: dict[str, Any]) -> str:
@@ -71,24 +70,20 @@ def _switches(view: dict[str, Any]) -> str:
 def _view(story: Story) -> dict[str, Any]:
     """What the template prints, section by section."""
     record, results = story.record, story.results
-    view: dict[str, Any] = {
-        "story": story,
-        "record": record,
+    view: dict[str, Any] = shell(story) | {
         "conditions": [
             {"label": c.label or "all", "meaning": noise_meaning(c.noise)}
             for c in results.conditions
+        ],
+        "meanings": [
+            (c.label, noise_meaning(c.noise)) for c in results.conditions if noise_meaning(c.noise)
         ],
         "intervals": any(
             cell.accuracy is not None and number(cell.accuracy.low) is not None
             for cell in results.cells.values()
         ),
         "glance": _glance(story),
-        "threats": [
-            {"name": attack_name(name), "key": name, "model": model}
-            for name, model in record.threat_models.items()
-        ],
         "curves": _curves(results),
-        "started": moment(record.started),
         "distance": _distance(record, results),
         "destination": _destination(story),
         "similarity": _similarity(record, results),
@@ -96,10 +91,6 @@ def _view(story: Story) -> dict[str, Any]:
         "heads": CELL_HEADS,
         "rules": RULES,
         "gaps": gaps(results),
-        "plan": [(key, plan_value(value)) for key, value in record.plan.items()],
-        "times": _rows(record.select("wall_seconds")),
-        "wall": None if number(record.wall_seconds) is None else duration(record.wall_seconds),
-        "measurements": _rows(record.measurements),
     }
     view["absent"] = _absent(view)
     return view
@@ -128,29 +119,10 @@ def _glance(story: Story) -> list[dict[str, Any]]:
             {
                 "index": index,
                 "label": condition.label,
-                "rows": [_glance_row(name, m, colour) for name, m, colour in rows if m is not None],
+                "rows": [glance_row(name, m, colour) for name, m, colour in rows if m is not None],
             }
         )
     return blocks
-
-
-def _glance_row(name: str, measurement: Measurement, colour: int) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": value_of(measurement, 0),
-        "strip": _strip(measurement, colour, name),
-        "exact": with_interval(measurement),
-    }
-
-
-def _strip(measurement: Measurement, colour: int, name: str) -> Markup:
-    return charts.interval_strip(
-        number(measurement.value) or 0.0,
-        number(measurement.low),
-        number(measurement.high),
-        colour=colour,
-        label=f"{name}: {with_interval(measurement)}",
-    )
 
 
 def _curves(results: Results) -> list[dict[str, Any]]:
@@ -247,7 +219,7 @@ def _distance(record: RunRecord, results: Results) -> list[dict[str, Any]]:
             caption = ", ".join(
                 part for part in (str(table.tags.get("distance", "")), condition.label) if part
             )
-            heat = _heat(table, f"Mean distance between classes, {caption}", farthest=True)
+            heat = heat_block(table, f"Mean distance between classes, {caption}", farthest=True)
             # A table without a noise or model tag belongs to every condition; show it once.
             shown.setdefault(id(table), {"index": index, "title": caption, **heat})
     return list(shown.values())
@@ -258,7 +230,7 @@ def _destination(story: Story) -> dict[str, Any]:
     for block in gallery["blocks"]:
         for panel in block["panels"]:
             caption = f"Labels given by {panel['title']}"
-            panel.update(_heat(panel["table"], caption, diagonal=True))
+            panel.update(heat_block(panel["table"], caption, diagonal=True))
             panel["sentences"] = [
                 f"class {rows[0]} mostly becomes {column}"
                 if len(rows) == 1
@@ -273,9 +245,9 @@ def _confusion(story: Story) -> dict[str, Any]:
     for block in gallery["blocks"]:
         for panel in block["panels"]:
             caption = f"Confusion after {panel['title']}"
-            panel.update(_heat(panel["table"], caption, diagonal=True))
+            panel.update(heat_block(panel["table"], caption, diagonal=True))
         before = block["before"]
-        block["before"] = before and _heat(before, "Confusion before poisoning", diagonal=True)
+        block["before"] = before and heat_block(before, "Confusion before poisoning", diagonal=True)
     return gallery
 
 
@@ -328,21 +300,6 @@ def _choices(story: Story, ids: dict[tuple[str, float], str]) -> list[dict[str, 
     ]
 
 
-def _heat(
-    table: Table, caption: str, *, diagonal: bool = False, farthest: bool = False
-) -> dict[str, Any]:
-    least, greatest = charts.shade_range(table)
-    return {
-        "caption": caption,
-        "heat": charts.heat_map(table, caption=caption, diagonal=diagonal, farthest=farthest),
-        "least": least,
-        "greatest": greatest,
-        "rows": table.row_title,
-        "columns": table.column_title,
-        "n": table.n,
-    }
-
-
 def _similarity(record: RunRecord, results: Results) -> dict[str, Any]:
     nearest = [m for m in record.select("nearest_class_accuracy") if number(m.value) is not None]
     kernel = [m for m in record.select("kernel_variance") if number(m.value) is not None]
@@ -352,7 +309,7 @@ def _similarity(record: RunRecord, results: Results) -> dict[str, Any]:
                 "index": _index(results, m),
                 "distance": str(m.tags.get("distance", "")),
                 "label": results.label_of(m.tags),
-                "strip": _strip(m, _NEUTRAL, str(m.tags.get("distance", "distance"))),
+                "strip": strip(m, _NEUTRAL, str(m.tags.get("distance", "distance"))),
                 "value": with_interval(m),
             }
             for m in nearest
@@ -371,10 +328,6 @@ def _similarity(record: RunRecord, results: Results) -> dict[str, Any]:
 
 def _index(results: Results, measurement: Measurement) -> int | None:
     return next((i for i, c in enumerate(results.conditions) if c.covers(measurement.tags)), None)
-
-
-def _rows(measurements: Sequence[Measurement]) -> list[list[str]]:
-    return [[m.metric, tags_text(m.tags), with_interval(m, 2)] for m in measurements]
 
 
 def _absent(view: dict[str, Any]) -> list[str]:

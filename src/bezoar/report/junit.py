@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree as ET
 
 from bezoar.contracts.records import Finding, Measurement, RunRecord
+from bezoar.report.accounts import account_of
+from bezoar.report.backdoor_cases import backdoor_cases
 from bezoar.report.results import Cell, number
-from bezoar.report.story import Story, tell
+from bezoar.report.story import Account, Story
 from bezoar.report.wording import attack_name, percent
 
 
 def render(record: RunRecord) -> str:
-    """One test case for each condition, attack and ratio, for each failed cell and each finding.
+    """One test case for each cell of the record, for each failed cell and each finding.
 
-    A measured cell passes and carries its numbers as properties; one that was not measured is
-    skipped with its reason; a line of `failures` is an error; a finding is a failure, so a build
-    breaks exactly when `bezoar audit` returns that it found something.
+    A cell is a condition, attack and ratio of an audit; a head, trigger and rate of a backdoor
+    run; the verified choice and each candidate on the front of a search; an attack and its state
+    of circuit-level backdoors. A measured cell passes and carries its numbers as properties; one
+    that was not measured is skipped with its reason; a line of `failures` is an error; a finding
+    is a failure, so a build breaks exactly when the command returns that it found something.
     """
-    story = tell(record)
+    story = account_of(record)
     suite = ET.Element("testsuite", name=f"{story.title}: {story.subject}".rstrip(": "))
     suite.set("timestamp", story.record.started)
     suite.append(_properties(_about(story)))
-    for cell in story.results.cells.values():
-        suite.append(_cell(story, cell))
+    suite.extend(_cells(story))
     for line in story.record.failures:
         case = ET.SubElement(suite, "testcase", classname="failures", name=line)
         ET.SubElement(case, "error", message=line)
@@ -37,7 +40,7 @@ def render(record: RunRecord) -> str:
     return ET.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
 
 
-def _about(story: Story) -> dict[str, str]:
+def _about(story: Account) -> dict[str, str]:
     record = story.record
     return {
         "verdict": story.headline,
@@ -48,6 +51,31 @@ def _about(story: Story) -> dict[str, str]:
         "seeds": ", ".join(str(seed) for seed in record.seeds),
         **{f"version.{name}": version for name, version in record.versions.items()},
     }
+
+
+def _cells(account: Account) -> list[ET.Element]:
+    if isinstance(account, Story):
+        return [_cell(account, cell) for cell in account.results.cells.values()]
+    return [
+        _case(entry.classname, entry.name, entry.measurements, entry.reason)
+        for entry in backdoor_cases(account)
+    ]
+
+
+def _case(
+    classname: str, name: str, measurements: Iterable[Measurement | None], reason: str
+) -> ET.Element:
+    """A case with its numbers; skipped, with the reason, where there is one."""
+    case = ET.Element("testcase", classname=classname, name=name)
+    if reason:
+        ET.SubElement(case, "skipped", message=reason)
+        return case
+    values: dict[str, str] = {}
+    for measurement in measurements:
+        if measurement is not None:
+            values |= _numbers(measurement)
+    case.append(_properties(values))
+    return case
 
 
 def _cell(story: Story, cell: Cell) -> ET.Element:
@@ -61,18 +89,12 @@ def _cell(story: Story, cell: Cell) -> ET.Element:
         if cell.attack == "none"
         else f"{attack_name(cell.attack)} at {percent(cell.ratio)}"
     )
-    case = ET.Element("testcase", classname=condition or story.record.kind, name=what)
+    reason = "" if cell.accuracy is not None else cell.reason or "not measured"
+    measured = (cell.accuracy, cell.relabelled, cell.drop, *cell.detection)
+    case = _case(condition or story.record.kind, what, measured, reason)
     seconds = _train_seconds(story, cell)
     if seconds is not None:
         case.set("time", f"{seconds:.3f}")
-    if cell.accuracy is None:
-        ET.SubElement(case, "skipped", message=cell.reason or "not measured")
-        return case
-    values: dict[str, str] = {}
-    for measurement in (cell.accuracy, cell.relabelled, cell.drop, *cell.detection):
-        if measurement is not None:
-            values |= _numbers(measurement)
-    case.append(_properties(values))
     return case
 
 

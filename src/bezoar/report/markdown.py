@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 
 from bezoar.contracts.records import RunRecord
+from bezoar.report import backdoor_markdown
+from bezoar.report.accounts import account_of
+from bezoar.report.markdown_text import bullets, escape, table
 from bezoar.report.results import tables_of
 from bezoar.report.story import (
     CELL_HEADS,
+    Account,
     Statement,
     Story,
     cell_row,
     destinations,
     gaps,
     kernel_warning,
-    tell,
 )
 from bezoar.report.wording import (
     attack_name,
@@ -28,7 +30,6 @@ from bezoar.report.wording import (
     with_interval,
 )
 
-_SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~&$]|:(?=//)|(?<=www)\.|:(?=\w+:)", re.IGNORECASE)
 _WEB_ADDRESS = re.compile(r"https://[\w./?=%+,;:-]+", re.ASCII)
 
 
@@ -38,32 +39,25 @@ def render(record: RunRecord) -> str:
     All text of the record is escaped: it shows as it is and can neither format, nor link, nor
     notify anyone.
     """
-    story = tell(record)
+    account = account_of(record)
     parts = [
-        *_verdict(story),
-        *_findings(story),
-        *_numbers(story),
-        *_labels(story),
-        *_encoder(story),
-        *_threats(story.record),
-        *_how(story.record),
+        *_verdict(account),
+        *_findings(account),
+        *_body(account),
+        *_threats(account.record),
+        *_how(account.record),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def escape(text: str) -> str:
-    """The text so that Markdown shows it literally, also inside a table.
-
-    Example:
-        >>> print(escape("a|b <i> *c*"))
-        a\\|b \\<i\\> \\*c\\*
-    """
-    escaped = _SPECIAL.sub(lambda match: "\\" + match.group(), text)
-    # GitHub notifies people named after an @ in the finished text; a zero-width space stops it.
-    return escaped.replace("@", "@&#8203;")
+def _body(account: Account) -> list[str]:
+    """What only this kind of record has."""
+    if isinstance(account, Story):
+        return [*_numbers(account), *_labels(account), *_encoder(account)]
+    return backdoor_markdown.body(account)
 
 
-def _verdict(story: Story) -> list[str]:
+def _verdict(story: Account) -> list[str]:
     subject = f": {story.subject}" if story.subject else ""
     parts = [f"# {escape(story.title + subject)}"]
     if story.warning:
@@ -71,7 +65,7 @@ def _verdict(story: Story) -> list[str]:
         parts.append(f"> **{escape(outcome)} run.** {escape(story.warning)}")
     parts.append(f"**{escape(story.headline)}**")
     if story.statements:
-        parts.append(_list(_statement(s) for s in story.statements))
+        parts.append(bullets(_statement(s) for s in story.statements))
     return parts
 
 
@@ -80,7 +74,7 @@ def _statement(statement: Statement) -> str:
     return f"**{statement.topic}{stop}** {escape(statement.text)}"
 
 
-def _findings(story: Story) -> list[str]:
+def _findings(story: Account) -> list[str]:
     if not story.findings:
         return []
     rows = [
@@ -92,7 +86,7 @@ def _findings(story: Story) -> list[str]:
         ]
         for f in story.findings
     ]
-    parts = ["## Findings", _table(["severity", "what", "finding", "what to do"], rows)]
+    parts = ["## Findings", table(["severity", "what", "finding", "what to do"], rows)]
     read = dict.fromkeys(reference for f in story.findings for reference in f.references)
     if read:
         parts.append("Read more: " + "; ".join(_reference(reference) for reference in read))
@@ -109,10 +103,10 @@ def _numbers(story: Story) -> list[str]:
             for cell in results.curve(condition, attack)
         ]
         if rows:
-            parts += [f"### {escape(sentence(condition.label) or 'All')}", _table(CELL_HEADS, rows)]
+            parts += [f"### {escape(sentence(condition.label) or 'All')}", table(CELL_HEADS, rows)]
     missing = gaps(results)
     if missing:
-        parts.append(_list(escape(line) for line in missing))
+        parts.append(bullets(escape(line) for line in missing))
     return ["## Accuracy against the share that is poisoned", *parts] if parts else []
 
 
@@ -120,9 +114,9 @@ def _labels(story: Story) -> list[str]:
     """Which label most samples of a class get, for each attack once: at its smallest ratio."""
     lines: dict[tuple[str, str], str] = {}
     for condition in story.results.conditions:
-        for table in tables_of(story.record, "label_destination", condition):
-            attack = str(table.tags.get("attack", ""))
-            moved = [f"{listed(rows)} to {column}" for column, rows in destinations(table)]
+        for labels in tables_of(story.record, "label_destination", condition):
+            attack = str(labels.tags.get("attack", ""))
+            moved = [f"{listed(rows)} to {column}" for column, rows in destinations(labels)]
             if moved:
                 text = f"{sentence(attack_name(attack))}, {condition.label}: {'; '.join(moved)}."
                 lines.setdefault((attack, condition.label), escape(text))
@@ -131,7 +125,7 @@ def _labels(story: Story) -> list[str]:
     return [
         "## Which label each class is given",
         "The label that more than half of a class's poisoned samples get:",
-        _list(lines.values()),
+        bullets(lines.values()),
     ]
 
 
@@ -156,7 +150,7 @@ def _encoder(story: Story) -> list[str]:
     ]
     return [
         "## What the encoder lets an attacker see",
-        _table(["measure", "condition", "value"], rows),
+        table(["measure", "condition", "value"], rows),
         *warnings,
     ]
 
@@ -177,7 +171,7 @@ def _threats(record: RunRecord) -> list[str]:
         ]
         for name, t in record.threat_models.items()
     ]
-    return ["## Threat model", _table(heads, rows)]
+    return ["## Threat model", table(heads, rows)]
 
 
 def _how(record: RunRecord) -> list[str]:
@@ -197,24 +191,15 @@ def _how(record: RunRecord) -> list[str]:
         ),
         "versions: " + ", ".join(f"{name} {v}" for name, v in record.versions.items()),
     ]
-    parts.append(_list(escape(sentence(fact)) for fact in facts))
+    parts.append(bullets(escape(sentence(fact)) for fact in facts))
     for title, lines in (("What failed", record.failures), ("Notes", record.notes)):
         if lines:
-            parts += [f"### {title}", _list(escape(line) for line in lines)]
+            parts += [f"### {title}", bullets(escape(line) for line in lines)]
     if record.plan:
-        plan = _table(["setting", "value"], [[k, plan_value(v)] for k, v in record.plan.items()])
+        plan = table(["setting", "value"], [[k, plan_value(v)] for k, v in record.plan.items()])
         parts.append(f"<details><summary>The plan</summary>\n\n{plan}\n\n</details>")
     return parts
 
 
 def _reference(text: str) -> str:
     return f"<{text}>" if _WEB_ADDRESS.fullmatch(text) else escape(text)
-
-
-def _list(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *([escape(value) for value in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

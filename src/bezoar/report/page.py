@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,25 @@ def fill(template: str, view: Mapping[str, Any], *, styles: Sequence[str], rules
         styles: the names of its style sheets, joined in that order.
         rules: style rules of this page alone, made without any text of a record.
     """
+    style = "".join(source(name) for name in styles) + rules
+    script = source("report.js")
+    page = (
+        _environment()
+        .get_template(template)
+        .render(
+            view,
+            style=Markup(style),  # noqa: S704 - our own files and counted ids, no text of the record
+            script=Markup(script),  # noqa: S704
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+        )
+    )
+    return page + "\n"
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Compiles each template once, which takes longer than filling it."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bezoar.report"),
         autoescape=True,
@@ -40,16 +60,7 @@ def fill(template: str, view: Mapping[str, Any], *, styles: Sequence[str], rules
         finalize=_typeset,
     )
     environment.filters["opened"] = sentence
-    style = "".join(source(name) for name in styles) + rules
-    script = source("report.js")
-    page = environment.get_template(template).render(
-        view,
-        style=Markup(style),  # noqa: S704 - our own files and counted ids, no text of the record
-        script=Markup(script),  # noqa: S704
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-    )
-    return page + "\n"
+    return environment
 
 
 def source(name: str) -> str:

@@ -60,23 +60,28 @@ def figure_svg(figure: Figure) -> str:
     )
 
 
-def figure_chart(figure: Figure) -> Markup:
-    """The plot alone for a page, whose style sheet it uses; `legend` tells its series apart."""
+def figure_chart(figure: Figure, *, alone: bool = False) -> Markup:
+    """The plot alone for a page, whose style sheet it uses; `legend` tells its series apart.
+
+    Args:
+        figure: what to draw.
+        alone: whether there is no paper to tell ours from; then no name says "ours".
+    """
     axes = axes_of(figure)
     return tag(
         "svg",
-        *_plot(figure, axes),
+        *_plot(figure, axes, alone=alone),
         class_="chart wide" if len(axes.names or ()) > 4 else "chart",
         viewBox=f"0 0 {axes.width} {axes.height}",
         role="img",
-        aria_label=describe(figure),
+        aria_label=describe(figure, alone=alone),
     )
 
 
-def describe(figure: Figure) -> str:
-    """What the figure shows, for readers who do not see it."""
+def describe(figure: Figure, *, alone: bool = False) -> str:
+    """What the figure shows, for readers who do not see it; `alone` as in `figure_chart`."""
     shape = "Lines" if figure.kind == "lines" else "Bars"
-    names = "; ".join(figure_table(figure)[0][1:]) or "none"
+    names = "; ".join(figure_table(figure, alone=alone)[0][1:]) or "none"
     return f"{figure.title}. {shape} of {figure.y_title} over {figure.x_title}: {names}."
 
 
@@ -88,8 +93,11 @@ class Key:
     drawing: Markup
 
 
-def legend(figure: Figure) -> list[Key]:
-    """A key for each name, and what solid and dashed mean where both occur."""
+def legend(figure: Figure, *, alone: bool = False) -> list[Key]:
+    """A key for each name, and what solid and dashed mean where both occur.
+
+    `alone` as in `figure_chart`.
+    """
     names = _names(figure)
     bars = figure.kind == "bars"
     ours = {series.name for series in figure.series if series.of == "ours"}
@@ -102,7 +110,7 @@ def legend(figure: Figure) -> list[Key]:
         )
         for name in names
     ]
-    if theirs or intervals:
+    if (theirs or intervals) and not alone:
         words = "ours, with its 95 % interval" if intervals else "ours"
         keys.append(Key(text=words, drawing=_key(bars, N_COLOURS, 0, hollow=False)))
     if theirs:
@@ -137,7 +145,7 @@ def _drawn_legend(figure: Figure, width: int, top: int) -> tuple[Markup, int]:
     return tag("g", *parts), int(y) - top + 16
 
 
-def _plot(figure: Figure, axes: Axes) -> list[Markup]:
+def _plot(figure: Figure, axes: Axes, *, alone: bool = False) -> list[Markup]:
     names = _names(figure)
     parts = [axes.drawn()]
     if figure.kind == "bars":
@@ -149,7 +157,7 @@ def _plot(figure: Figure, axes: Axes) -> list[Markup]:
     if not any(value.y is not None for series in figure.series for value in values(series)):
         middle, level = (axes.left + axes.right) / 2, (axes.top + axes.floor) / 2
         parts.append(tag("text", "no values", class_="note middle", x=middle, y=level))
-    return [*parts, _slices(figure, axes)]
+    return [*parts, _slices(figure, axes, alone)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,9 +258,9 @@ def _bars(figure: Figure, names: Sequence[str], axes: Axes) -> list[Markup]:
     return parts
 
 
-def _slices(figure: Figure, axes: Axes) -> Markup:
+def _slices(figure: Figure, axes: Axes, alone: bool) -> Markup:
     """Invisible columns, one for each place, that tell all values there when hovered."""
-    heads, rows = figure_table(figure)
+    heads, rows = figure_table(figure, alone=alone)
     found = places(figure)
     xs = [axes.x(place) for place in found]
     inner = [(a + b) / 2 for a, b in itertools.pairwise(xs)]

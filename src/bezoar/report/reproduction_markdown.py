@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from bezoar.contracts.reproduction import ItemRecord, Row
-from bezoar.report.markdown import escape
+from bezoar.report.markdown_text import escape
 from bezoar.report.reproduction import (
     PLAN_HEADS,
     WORDS,

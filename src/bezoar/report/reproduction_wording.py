@@ -155,10 +155,16 @@ def claim_row(claim: Claim) -> list[str]:
     ]
 
 
-def figure_table(figure: Figure) -> tuple[list[str], list[list[str]]]:
-    """The numbers of a figure: the heads, and a row for each place on the horizontal axis."""
+def figure_table(figure: Figure, *, alone: bool = False) -> tuple[list[str], list[list[str]]]:
+    """The numbers of a figure: the heads, and a row for each place on the horizontal axis.
+
+    Args:
+        figure: what to tell.
+        alone: whether there is no paper to tell ours from.
+    """
     names = [
-        f"{series.name}, {'paper' if series.of == 'paper' else 'ours'}" for series in figure.series
+        series.name if alone else f"{series.name}, {'paper' if series.of == 'paper' else 'ours'}"
+        for series in figure.series
     ]
     rows = []
     for place in places(figure):

@@ -31,6 +31,7 @@ from bezoar.report.wording import (
     printable,
     seeds,
     sentence,
+    trusted,
     value_of,
 )
 
@@ -100,30 +101,39 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """A record with what it says in words; its strings are fit to print.
+class Account:
+    """What every kind of record says in words; its strings are fit to print.
 
     Attributes:
         record: the record, printable.
-        results: its measurements by condition, attack and ratio.
         title: what kind of run this is, for example "Bezoar audit".
         subject: the data set and the model.
         warning: why the run is not whole, "" when it is.
         headline: the verdict in one sentence.
         statements: the verdict at length.
-        headline_cell: the cell that the verdict is about, None when no attack was measured.
         findings: the findings, the worst first.
     """
 
     record: RunRecord
-    results: Results
     title: str
     subject: str
     warning: str
     headline: str
     statements: tuple[Statement, ...]
-    headline_cell: Cell | None
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story(Account):
+    """The account of an audit.
+
+    Attributes:
+        results: its measurements by condition, attack and ratio.
+        headline_cell: the cell that the verdict is about, None when no attack was measured.
+    """
+
+    results: Results
+    headline_cell: Cell | None
 
 
 def tell(record: RunRecord) -> Story:
@@ -143,16 +153,21 @@ def tell(record: RunRecord) -> Story:
         results=results,
         title=f"Bezoar {clean.kind}",
         subject=_subject(clean, results),
-        warning=_warning(clean),
+        warning=warning_of(clean),
         headline=_headline(clean, results, cell),
         statements=tuple(statement for statement in said if statement is not None),
         headline_cell=cell,
-        findings=tuple(
-            sorted(
-                clean.findings,
-                key=lambda f: _SEVERITIES.index(f.severity) if f.severity in _SEVERITIES else 9,
-            )
-        ),
+        findings=worst_first(clean.findings),
+    )
+
+
+def worst_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings by falling severity."""
+    return tuple(
+        sorted(
+            findings,
+            key=lambda f: _SEVERITIES.index(f.severity) if f.severity in _SEVERITIES else 9,
+        )
     )
 
 
@@ -286,13 +301,13 @@ def _harm(results: Results, cell: Cell | None) -> Statement | None:
     phrase = f", {cell.condition.phrase}" if cell.condition.phrase else ""
     text = (
         f"Poisoning {percent(cell.ratio)} of the training set with {attack_name(cell.attack)} "
-        f"takes the accuracy {_from_to(results, cell)} ({_trusted(cell.accuracy)}){phrase}."
+        f"takes the accuracy {_from_to(results, cell)} ({trusted(cell.accuracy)}){phrase}."
     )
     control = comparison(results, cell)
     if control is not None and control.accuracy is not None:
         text += (
             f" {sentence(attack_name(control.attack))} of as many takes it to "
-            f"{value_of(control.accuracy, 0)} ({_trusted(control.accuracy)})."
+            f"{value_of(control.accuracy, 0)} ({trusted(control.accuracy)})."
         )
     worst = max(results.curve(cell.condition, cell.attack), key=lambda c: results.loss(c) or 0.0)
     if worst.ratio != cell.ratio and worst.accuracy is not None:
@@ -310,7 +325,7 @@ def _noise(results: Results, cell: Cell | None) -> Statement | None:
             continue
         text = (
             f"{sentence(condition.phrase) or 'Elsewhere'}, the same attack takes the accuracy "
-            f"{_from_to(results, other)} ({_trusted(other.accuracy)})."
+            f"{_from_to(results, other)} ({trusted(other.accuracy)})."
         )
         if (condition.dataset, condition.model) == (cell.condition.dataset, cell.condition.model):
             text += f" {_compared(cell.drop, other.drop)}"
@@ -409,7 +424,8 @@ def _trust(record: RunRecord, results: Results) -> Statement | None:
     return Statement(topic="How sure is this?", text=text)
 
 
-def _warning(record: RunRecord) -> str:
+def warning_of(record: RunRecord) -> str:
+    """Why the run is not whole, "" when it is."""
     if record.outcome == "complete":
         return ""
     text = (
@@ -438,11 +454,6 @@ def _from_to(results: Results, cell: Cell) -> str:
     before = None if baseline is None else baseline.accuracy
     start = f"from {value_of(before, 0)} " if before is not None else ""
     return f"{start}to {value_of(cell.accuracy, 0)}"
-
-
-def _trusted(measurement: Measurement) -> str:
-    span = interval(measurement)
-    return f"95 % interval {span}, {seeds(measurement.n)}" if span else seeds(measurement.n)
 
 
 def _auroc(measurement: Measurement) -> str:

@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bezoar.contracts.records import Measurement, RunRecord
+from bezoar.report import backdoor_terminal
+from bezoar.report.accounts import account_of
 from bezoar.report.results import Cell, Condition, Results
-from bezoar.report.story import Story, tell
+from bezoar.report.story import Story
 from bezoar.report.wording import attack_label, number, percent, seeds, shortened
 
 #: Conditions side by side in one table; two fit in 80 columns.
@@ -20,27 +22,33 @@ _WIDTHS = (11, 8, 6)
 
 
 def summary(record: RunRecord) -> RenderableType:
-    """The verdict and a table of attacks and ratios against conditions, for a rich console.
-
-    Each condition shows the accuracy with half the width of its 95 % interval, the
-    relabel-invariant accuracy and the drop, in per cent and percentage points.
-    """
-    story = tell(record)
+    """The verdict, the numbers of this kind of record, and the findings, for a rich console."""
+    story = account_of(record)
     parts = [Text(_tight(story.headline), style="bold")]
     if story.warning:
         parts.append(Text(_tight(f"{record.outcome.upper()}: {story.warning}")))
-    conditions = [c for c in story.results.conditions if _rows(story.results, [c])]
-    tables = [
-        Group("", _table(story.results, conditions[start : start + _ABREAST]))
-        for start in range(0, len(conditions), _ABREAST)
-    ]
-    legend = [Text(_legend(story), style="dim"), Text()] if tables else []
+    tables = _audit(story) if isinstance(story, Story) else backdoor_terminal.body(story)
     findings = [
         Text.assemble((f.severity.upper(), "bold"), _tight(f" {f.message}")) for f in story.findings
     ]
     if findings:
         findings.append(Text("What to do about each is in the report.", style="dim"))
-    return Group(*parts, *tables, *legend, *findings)
+    gap = [Text()] if tables and findings else []
+    return Group(*parts, *tables, *gap, *findings)
+
+
+def _audit(story: Story) -> list[RenderableType]:
+    """Attacks and ratios against conditions.
+
+    Each condition shows the accuracy with half the width of its 95 % interval, the
+    relabel-invariant accuracy and the drop, in per cent and percentage points.
+    """
+    conditions = [c for c in story.results.conditions if _rows(story.results, [c])]
+    tables: list[RenderableType] = [
+        Group("", _table(story.results, conditions[start : start + _ABREAST]))
+        for start in range(0, len(conditions), _ABREAST)
+    ]
+    return [*tables, Text(_legend(story), style="dim")] if tables else []
 
 
 def _table(results: Results, conditions: Sequence[Condition]) -> Table:

@@ -165,6 +165,12 @@ def with_interval(measurement: Measurement | None, digits: int = 1) -> str:
     return f"{text} ({span + ', ' if span else ''}{seeds(measurement.n)})"
 
 
+def trusted(measurement: Measurement) -> str:
+    """What a value in a sentence rests on: its interval and the seeds."""
+    span = interval(measurement)
+    return f"95 % interval {span}, {seeds(measurement.n)}" if span else seeds(measurement.n)
+
+
 def in_table(measurement: Measurement | None) -> str:
     """The value and its interval, for a table with a column of its own for the seeds."""
     if measurement is None:

@@ -295,7 +295,7 @@ def test_runs_that_are_none(bezoar: Terminal, run: str) -> None:
 @pytest.mark.parametrize("kind", ["attack", "wine", ""])
 def test_kinds_of_parts(bezoar: Terminal, kind: str) -> None:
     error = refused(bezoar("list", kind), 4)
-    assert "wanted one of attacks, detectors" in error
+    assert "wanted one of attacks, triggers, detectors" in error
 
 
 def test_what_nobody_foresaw_is_one_line_too(

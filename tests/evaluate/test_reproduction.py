@@ -11,7 +11,7 @@ import pytest
 from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.errors import BezoarWarning, InvalidArgument, UnknownName
 from bezoar.contracts.reproduction import DIFFERENCE, ItemRecord, read_item
-from bezoar.evaluate import answering, experiment, reproduction, victim
+from bezoar.evaluate import answering, experiment, victim
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.evaluate.reproduction import reproduce
 from bezoar.evaluate.study import Item, Line, Pick, Plot, Published, Statement, Study
@@ -118,12 +118,10 @@ def test_figures_hold_ours_and_the_papers(tmp_path: Path) -> None:
     assert paper.y == (1.2, None)
 
 
-def test_analysis_takes_its_numbers_from_the_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_analysis_takes_its_numbers_from_the_rows(tmp_path: Path) -> None:
     assert run(tmp_path)[0].analysis == ()
-    monkeypatch.setattr(reproduction, "_ANALYSED_SEEDS", 3)
-    record = run(tmp_path)[0]
+    study = replace(small_study(), analysed_seeds=3)
+    record = next(reproduce(study, ["table-1"], tmp_path))
     value = record.at("iris", "baseline").value
     assert value is not None
     assert record.analysis == (f"We find {100 * value:.1f} %, the paper 90.0 %.",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ class Option:
 
     Attributes:
         field: its name.
-        kind: ``text``, ``int``, ``float``, ``list``, ``numbers``, ``whole``, ``switch``.
+        kind: ``text``, ``int``, ``float``, ``list``, ``numbers``, ``whole``, ``switch``; ``each``
+            is text that may be given several times, without the final s of the field.
         metavar: what stands for the value in the help.
         help: one sentence.
     """
@@ -86,17 +87,23 @@ PLAN_OPTIONS = (
 )  # fmt: skip
 
 
-def add_options(parser: argparse.ArgumentParser, fields: Collection[str] | None = None) -> None:
+def add_options(
+    parser: argparse.ArgumentParser,
+    fields: Collection[str] | None = None,
+    options: Sequence[Option] = PLAN_OPTIONS,
+) -> None:
     """Adds the plan's options, or those of `fields`."""
     group = parser.add_argument_group("plan")
-    for option in PLAN_OPTIONS:
+    for option in options:
         if fields is None or option.field in fields:
             _add(group, option)
 
 
-def given_settings(options: argparse.Namespace) -> dict[str, Any]:
+def given_settings(
+    given: argparse.Namespace, options: Sequence[Option] = PLAN_OPTIONS
+) -> dict[str, Any]:
     """The plan fields that the user gave."""
-    values = {option.field: getattr(options, option.field, None) for option in PLAN_OPTIONS}
+    values = {option.field: getattr(given, option.field, None) for option in options}
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -109,6 +116,15 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
     flag = f"--{option.field.replace('_', '-')}"
     if option.kind == "switch":
         group.add_argument(flag, action=argparse.BooleanOptionalAction, help=option.help)
+        return
+    if option.kind == "each":
+        group.add_argument(
+            flag.removesuffix("s"),
+            dest=option.field,
+            action="append",
+            metavar=option.metavar,
+            help=option.help,
+        )
         return
     convert = {
         "int": int,

@@ -2,147 +2,70 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import re
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bezoar.contracts.dataset import Dataset
 from bezoar.contracts.errors import FileProblem, InvalidArgument, UnknownName
 from bezoar.contracts.files import write_text, write_whole
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.records import hash_of
 from bezoar.contracts.reproduction import ItemRecord, Picture, read_item
-from bezoar.data.autoencoder import FittedAutoencoder
-from bezoar.data.latent import pool_reducer
-from bezoar.evaluate import comparison, provenance, victim
+from bezoar.evaluate import comparison, provenance
+from bezoar.evaluate.audit_runs import AuditRuns
+from bezoar.evaluate.backdoors.plan import BackdoorPlan
+from bezoar.evaluate.backdoors.runs import BackdoorRuns
 from bezoar.evaluate.cells import check_replaceable, check_writable
-from bezoar.evaluate.experiment import Experiment, store_in
 from bezoar.evaluate.noting import noted_warnings
-from bezoar.evaluate.observations import STATE_METRICS, Observation, Results, observe
+from bezoar.evaluate.outcome import RunOutcome
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.evaluate.quantities import Quantities, asked
-from bezoar.evaluate.reconstruction import Reconstruction, reconstruct, unseen_images
-from bezoar.evaluate.study import Item, Study
+from bezoar.evaluate.reconstruction import unseen_images
+from bezoar.evaluate.study import Item, Plan, Study
 from bezoar.evaluate.verdicts import ROW_RULES
-from bezoar.quantum.devices.tables import is_device
 
-# The analyses were written for runs with 10 seeds and more; fewer may well say something else.
-_ANALYSED_SEEDS = 10
 _QUICK_SEEDS, _QUICK_SAMPLES, _QUICK_EPOCHS = 2, 300, 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Outcome:
-    """What is kept of a run; its data and models are not."""
-
-    observations: tuple[Observation, ...]
-    failures: tuple[str, ...]
-    notes: tuple[str, ...]
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Loaded:
-    """A data set, its fingerprint, and what was warned of when it was read."""
-
-    data: Dataset
-    fingerprint: str
-    notes: tuple[str, ...]
+# Epochs of a whole network take many seconds each.
+_QUICK_HYBRID_EPOCHS = 2
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Session:
-    """What the runs of a study share: the store, the bar, reducers, outcomes and the last data."""
+    """What the runs of a study share, by the kind of their plans."""
 
     out: Path
     folder: Path | str | None
     progress: Progress
-    _loaded: dict[tuple[object, ...], _Loaded] = field(default_factory=dict)
-    _reducers: dict[tuple[str, int], tuple[FittedAutoencoder, tuple[str, ...]]] = field(
-        default_factory=dict
-    )
-    _outcomes: dict[str, _Outcome] = field(default_factory=dict)
+    audits: AuditRuns = field(init=False)
+    backdoors: BackdoorRuns = field(init=False)
+
+    def __post_init__(self) -> None:
+        given = {"out": self.out, "folder": self.folder, "progress": self.progress}
+        self.audits = AuditRuns(**given)
+        self.backdoors = BackdoorRuns(**given)
 
     def check(self, item: Item) -> None:
         """Reads all that an item needs: what is missing is told before the work."""
         with noted_warnings():
             for name, _ in item.reconstructions:
                 unseen_images(name, folder=self.folder)
-            for plan in item.runs.values():
-                loaded = self._load(plan)
-                # A device wants a package that may not be there.
-                for noise in filter(is_device, plan.noise):
-                    victim.target(plan, loaded.data, noise)
+        for plan in item.runs.values():
+            if isinstance(plan, AuditPlan):
+                self.audits.check(plan)
+            else:
+                self.backdoors.check(plan)
 
-    def carry_out(self, plan: AuditPlan, metrics: set[str]) -> _Outcome:
-        """The plan's outcome in these metrics; a plan that two items share is run once."""
-        trains, compares = bool(metrics - STATE_METRICS), bool(metrics & STATE_METRICS)
-        values = dataclasses.asdict(plan)
-        key = hash_of({"plan": values, "trains": trains, "compares": compares})
-        if key not in self._outcomes:
-            self._outcomes[key] = self._run(plan, trains=trains, compares=compares)
-        return self._outcomes[key]
-
-    def reconstruction(self, name: str, n_features: int) -> Reconstruction:
-        """What the reducer that the runs use keeps of unseen images."""
-        return reconstruct(name, self._reducer(name, n_features)[0], folder=self.folder)
-
-    def _run(self, plan: AuditPlan, *, trains: bool, compares: bool) -> _Outcome:
-        with noted_warnings() as warned:
-            loaded = self._load(plan)
-            pool, of_pool = None, ()
-            if plan.reduce == "pool-autoencoder":
-                pool, of_pool = self._reducer(plan.data, victim.n_features(plan, loaded.data))
-            run = Experiment(
-                plan,
-                loaded.data,
-                store_in(self.out),
-                self.progress,
-                fingerprint=loaded.fingerprint,
-                pool=pool,
-            )
-            results = Results(
-                plan=plan,
-                data=run.data,
-                model=victim.model_name(plan, run.data),
-                cells=run.train() if trains else {},
-                similarities=run.compare_states() if compares else {},
-                seconds=run.seconds,
-                threat_models={},
-            )
-        return _Outcome(
-            observations=tuple(observe(results)),
-            failures=tuple(run.failures),
-            notes=tuple(dict.fromkeys((*loaded.notes, *of_pool, *warned, *run.notes()))),
-            fingerprint=loaded.fingerprint,
-        )
-
-    def _reducer(self, name: str, n_features: int) -> tuple[FittedAutoencoder, tuple[str, ...]]:
-        """The reducer of a data set's pool, and what was warned of when it was fitted."""
-        key = name, n_features
-        if key not in self._reducers:
-            with noted_warnings() as notes:
-                fitted = pool_reducer(name, n_features, folder=self.folder, progress=self.progress)
-            self._reducers[key] = fitted, tuple(notes)
-        return self._reducers[key]
-
-    def _load(self, plan: AuditPlan) -> _Loaded:
-        """The data of a plan. The last one is kept: plans on the same data follow each other, and
-        all of them together would fill a laptop's memory.
-        """
-        key = (plan.data, plan.label, plan.classes, plan.fresh_samples, plan.samples)
-        if key not in self._loaded:
-            self._loaded.clear()
-            with noted_warnings() as notes:
-                data = victim.load_data(plan, folder=self.folder, progress=self.progress)
-            self._loaded[key] = _Loaded(
-                data=data, fingerprint=victim.fingerprint(data), notes=tuple(notes)
-            )
-        return self._loaded[key]
+    def carry_out(self, plan: Plan, metrics: set[str]) -> RunOutcome:
+        """The plan's outcome; a plan that two items share is run once."""
+        if isinstance(plan, AuditPlan):
+            return self.audits.carry_out(plan, metrics)
+        return self.backdoors.carry_out(plan)
 
 
 def reproduce(
@@ -250,9 +173,12 @@ def _reproduce_item(
         rows=rows,
         claims=tuple(comparison.claim(statement, ours) for statement in item.statements),
         figures=tuple(comparison.figure(plot, ours) for plot in item.plots),
-        pictures=tuple(_picture(item, name, n, session) for name, n in item.reconstructions),
+        pictures=(
+            *(_picture(item, name, n, session) for name, n in item.reconstructions),
+            *_shown(item, done, session.out),
+        ),
         analysis=tuple(comparison.filled(text, rows) for text in item.analysis)
-        if n_seeds >= _ANALYSED_SEEDS
+        if n_seeds >= study.analysed_seeds
         else (),
         notes=tuple(dict.fromkeys(note for run in done.values() for note in run.notes)),
         failures=failures,
@@ -271,9 +197,27 @@ def _reproduce_item(
     return record
 
 
+def _shown(item: Item, done: Mapping[str, RunOutcome], out: Path) -> Iterator[Picture]:
+    """The images of the runs that the item shows."""
+    for run, outcome in done.items():
+        for exhibit in outcome.exhibits if item.shows else ():
+            if exhibit.name not in item.shows:
+                continue
+            tags = "-".join(str(value) for key, value in exhibit.tags.items() if key != "rate")
+            file = f"{_file_name(f'{exhibit.name}-{run}-{tags}')}.png"
+            png = base64.b64decode(exhibit.png)
+            write_whole(out / item.name / file, lambda handle, png=png: handle.write(png))
+            yield Picture(file=file, title=f"{run}: {exhibit.title}")
+
+
+def _file_name(text: str) -> str:
+    """Letters, digits and hyphens, so that pages may link it."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
+
+
 def _picture(item: Item, name: str, n_features: int, session: _Session) -> Picture:
     """The reconstructions by the reducer that the runs used."""
-    found = session.reconstruction(name, n_features)
+    found = session.audits.reconstruction(name, n_features)
     file = f"reconstructions-{name}-{n_features}.png"
     write_whole(session.out / item.name / file, lambda handle: handle.write(found.png))
     return Picture(
@@ -284,8 +228,16 @@ def _picture(item: Item, name: str, n_features: int, session: _Session) -> Pictu
 
 
 def _resized(item: Item, *, seeds: int | None, quick: bool) -> Item:
-    def resized(plan: AuditPlan) -> AuditPlan:
-        if quick:
+    def resized(plan: Plan) -> Plan:
+        if quick and isinstance(plan, BackdoorPlan):
+            return dataclasses.replace(
+                plan,
+                seeds=_QUICK_SEEDS,
+                samples=plan.samples and min(plan.samples, _QUICK_SAMPLES),
+                test_samples=plan.test_samples and min(plan.test_samples, _QUICK_SAMPLES),
+                epochs=min(plan.epochs, _QUICK_HYBRID_EPOCHS),
+            )
+        if quick and isinstance(plan, AuditPlan):
             return dataclasses.replace(
                 plan,
                 seeds=_QUICK_SEEDS,
@@ -300,6 +252,8 @@ def _resized(item: Item, *, seeds: int | None, quick: bool) -> Item:
 
 def _command(study: Study, item: Item, *, seeds: int | None, quick: bool) -> str:
     words = ["bezoar", "reproduce", study.name, "--item", item.name]
+    if study.scale:
+        words += ["--scale", study.scale]
     if seeds is not None:
         words += ["--seeds", str(seeds)]
     return shlex.join([*words, "--quick"] if quick else words)

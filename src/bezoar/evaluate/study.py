@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bezoar.evaluate.backdoors.plan import BackdoorPlan
 from bezoar.evaluate.plan import AuditPlan
 
+Plan = AuditPlan | BackdoorPlan
 Tags = Mapping[str, str | int | float]
 
 
@@ -53,10 +55,10 @@ class Statement:
         source: where the paper makes it; "" for a question of ours.
         quantity: what is measured, for people.
         pick: the quantity; for a comparison, a difference.
-        kind: how it is judged. ``positive``: the quantity is above 0. ``below``: it is below
-            `bound`. ``within``: it is no further than `margin` from `bound`. ``apart``: the
-            intervals of `pick` without ``less``, and of ``less``, do not touch, the first above.
-            ``question``: it is only measured.
+        kind: how it is judged. ``positive``: the quantity is above 0. ``below``,
+            ``above``: it is on that side of `bound`. ``within``: it is no further than `margin`
+            from `bound`. ``apart``: the intervals of `pick` without ``less``, and of ``less``, do
+            not touch, the first above. ``question``: it is only measured.
         bound, margin: see `kind`.
     """
 
@@ -64,7 +66,7 @@ class Statement:
     source: str
     quantity: str
     pick: Pick
-    kind: Literal["positive", "below", "within", "apart", "question"]
+    kind: Literal["positive", "below", "above", "within", "apart", "question"]
     bound: float = 0.0
     margin: float = 0.0
 
@@ -106,6 +108,7 @@ class Item:
         table, statements, plots: what to make of them.
         reconstructions: data sets whose autoencoder's reconstructions are shown, with the number of
             latent features.
+        shows: names of the runs' exhibits that are written as pictures, for example ``trigger``.
         analysis: paragraphs on the outcome. ``{row|column}`` stands for our number in that cell and
             ``{row|column|paper}`` for the paper's, so that no number is typed.
     """
@@ -115,11 +118,12 @@ class Item:
     source: str
     question: str
     setting: tuple[str, ...]
-    runs: Mapping[str, AuditPlan]
+    runs: Mapping[str, Plan]
     table: tuple[Published, ...]
     statements: tuple[Statement, ...] = ()
     plots: tuple[Plot, ...] = ()
     reconstructions: tuple[tuple[str, int], ...] = ()
+    shows: tuple[str, ...] = ()
     analysis: tuple[str, ...] = ()
 
 
@@ -131,8 +135,13 @@ class Study:
         name: on the command line.
         paper: its authors, title and number.
         items: in the order of the paper.
+        scale: which of several sizes of the study this is; "" where there is one.
+        analysed_seeds: the analyses were written for runs with so many seeds; fewer may well say
+            something else, and are shown without.
     """
 
     name: str
     paper: str
     items: tuple[Item, ...]
+    scale: str = ""
+    analysed_seeds: int = 10

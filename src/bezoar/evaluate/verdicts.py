@@ -36,6 +36,8 @@ _RULES = {
     "differs (undecided) if it holds 0",
     "below": "reproduced if the 95 % interval lies below {bound}, contradicts if it lies above, "
     "differs (undecided) if it holds it",
+    "above": "reproduced if the 95 % interval lies above {bound}, contradicts if it lies below, "
+    "differs (undecided) if it holds it",
     "within": "reproduced if the mean is no further than {margin} from {bound}, else differs",
     "apart": "reproduced if the two 95 % intervals do not touch and the order is the claimed one, "
     "contradicts if they do not touch and it is the other, differs (undecided) if they touch",
@@ -133,6 +135,8 @@ def _verdict(
         return _side(interval.low > 0, interval.high < 0)
     if statement.kind == "below":
         return _side(interval.high < statement.bound, interval.low > statement.bound)
+    if statement.kind == "above":
+        return _side(interval.low > statement.bound, interval.high < statement.bound)
     assert parts is not None  # noqa: S101 - what apart compares
     upper, lower = (student_interval(list(part.values())) for part in parts)
     return _side(_clear(upper, lower), _clear(lower, upper))

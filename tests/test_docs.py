@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import importlib
@@ -10,7 +11,7 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_type_hints
@@ -18,15 +19,22 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 import numpy as np
 import pytest
 
+from bezoar.attacks.backdoors.search import SearchSettings
 from bezoar.cli.main import main, make_parser
 from bezoar.cli.options import PLAN_OPTIONS
 from bezoar.contracts import plugins
 from bezoar.contracts.dataset import Dataset
-from bezoar.contracts.records import RunRecord, ThreatModel
+from bezoar.contracts.records import Measurement, RunRecord, ThreatModel
 from bezoar.contracts.reproduction import ItemRecord, read_item
 from bezoar.evaluate.audit import run_audit
+from bezoar.evaluate.backdoors.plan import DEFENCES, BackdoorPlan
+from bezoar.evaluate.backdoors.run import run_backdoors
+from bezoar.evaluate.backdoors.search import run_search
+from bezoar.evaluate.circuit_backdoor_plan import CircuitBackdoorPlan
+from bezoar.evaluate.circuit_backdoors import run_circuit_backdoor
 from bezoar.evaluate.plan import AuditPlan
 from bezoar.evaluate.studies import STUDIES
+from bezoar.evaluate.studies.hqnn_settings import SCALES
 from bezoar.evaluate.study import Statement
 from bezoar.models.circuits import build_ansatz, build_circuit, build_encoding
 from bezoar.models.white_box import WhiteBoxVictim
@@ -73,9 +81,12 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def rows(page: Path) -> list[list[str]]:
-    """The cells of all table rows."""
-    lines = page.read_text(encoding="utf-8").splitlines()
+def rows(page: Path, section: str = "") -> list[list[str]]:
+    """The cells of all table rows, or of those below one heading."""
+    text = page.read_text(encoding="utf-8")
+    if section:
+        text = re.split(r"^#+ ", text.split(f"# {section}\n", 1)[1], flags=re.MULTILINE)[0]
+    lines = text.splitlines()
     table = [line for line in lines if line.startswith("|") and not set(line) <= set("|- ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
@@ -86,14 +97,53 @@ def first_cells(page: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> list[RunRecord]:
-    """Audits that measure, together, all that can be measured."""
+def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[RunRecord]]:
+    """Runs that measure, together, all that can be measured, by the section that tells of them."""
+
+    def out() -> Path:
+        return tmp_path_factory.mktemp("run")
+
+    small = BackdoorPlan(
+        classes=("0", "1", "2"),
+        image_size=8,
+        samples=60,
+        test_samples=40,
+        validation=20,
+        heads=("quantum",),
+        width=3,
+        layers=1,
+        triggers=("patch:4",),
+        rates=(0.3,),
+        epochs=4,
+        precision="float32",
+        seeds=1,
+    )
+    watched = dataclasses.replace(
+        small,
+        curves=True,
+        saliency=True,
+        gradients=True,
+        theory=True,
+        defences=DEFENCES,
+        retrain=True,
+    )
+    # Factors so large that one of them surely works.
+    search = SearchSettings(population=4, generations=2, high=3.0)
+    searched = run_search(small, search, out(), attacker_images=40)
+    circuits = CircuitBackdoorPlan(data="iris", seeds=1, epochs=5)
+    return {
+        "Of audits": _audits(out),
+        "Of backdoor runs": [run_backdoors(watched, out())],
+        "Of searches": [searched],
+        "Of circuit backdoors": [run_circuit_backdoor(circuits, out())],
+    }
+
+
+def _audits(out: Callable[[], Path]) -> list[RunRecord]:
     plain = AuditPlan(data="iris", attacks=("random", "quid"), ratios=(0.3,), seeds=2, epochs=2)
     watched = dataclasses.replace(plain, curves=True, attacker_states="bloch:30")
     hardened = dataclasses.replace(plain, ensemble="dpa:3")
-    return [
-        run_audit(plan, tmp_path_factory.mktemp("audit")) for plan in (plain, watched, hardened)
-    ]
+    return [run_audit(plan, out()) for plan in (plain, watched, hardened)]
 
 
 @pytest.mark.parametrize("page", [p for p in RUN if blocks(p, "python")], ids=name_of)
@@ -143,20 +193,28 @@ def test_command_lines_can_be_given(page: Path) -> None:
 @pytest.mark.parametrize("page", READ, ids=name_of)
 def test_options_and_commands_in_the_prose_exist(page: Path) -> None:
     commands = subcommands()
-    every = {option for parser in commands.values() for option in options_of(parser)}
+    inner = {
+        f"{name} {within}": parser
+        for name, outer in commands.items()
+        for within, parser in subcommands(outer).items()
+    }
+    every = {option for parser in (commands | inner).values() for option in options_of(parser)}
     for span in spans(page):
         words = span.split()
         if words[0] == "bezoar" and len(words) > 1 and not words[1].startswith("-"):
             assert words[1] in commands, span
-            known = options_of(commands[words[1]])
+            name = " ".join(words[1:3]) if subcommands(commands[words[1]]) else words[1]
+            known = options_of((commands | inner)[name])
             assert {w.partition("=")[0] for w in words[2:] if w.startswith("--")} <= known, span
         elif re.match(r"--[a-z]", words[0]) and page in RUN:
             assert words[0] in every, span
 
 
-def subcommands() -> dict[str, Any]:
-    actions = make_parser()._actions
-    return next(dict(a.choices) for a in actions if a.dest == "command" and a.choices)
+def subcommands(parser: Any = None) -> dict[str, Any]:
+    """The parsers within a parser, by name."""
+    actions = (parser or make_parser())._actions
+    within = (a for a in actions if isinstance(a, argparse._SubParsersAction))
+    return {name: p for action in within for name, p in action.choices.items()}
 
 
 def options_of(parser: Any) -> set[str]:
@@ -302,29 +360,62 @@ def test_the_plan_file_names_every_option_and_runs(
     assert Path("out", "report.html").is_file()
 
 
-def test_the_record_page_names_all_that_a_record_holds(records: list[RunRecord]) -> None:
+def test_the_record_page_names_all_that_a_record_holds(
+    records: dict[str, list[RunRecord]],
+) -> None:
     page = ROOT / "docs" / "record.md"
     text = page.read_text(encoding="utf-8")
     fields = set(re.findall(r"`(\w+)`", " ".join(row[0] for row in rows(page))))
     assert fields >= set(schema()["properties"])
-    metrics = {row[0].strip("`"): row for row in rows(page) if len(row) == 5}
-    for measurement in (m for record in records for m in record.measurements):
-        assert measurement.metric in metrics
-        _, unit, better, _, _ = metrics[measurement.metric]
-        assert (unit, better) == (measurement.unit, measurement.better), measurement.metric
-        for tag in measurement.tags:
-            assert re.search(rf"\b{tag}\b", text), tag
-        if "stage" in measurement.tags:
-            assert str(measurement.tags["stage"]) in metrics["wall_seconds"][3]
-    assert {table.name for record in records for table in record.tables} <= fields
-    measured = {m.metric for record in records for m in record.measurements}
-    assert measured == metrics.keys() - {"metric"}
+    every = [record for some in records.values() for record in some]
+    assert {table.name for record in every for table in record.tables} <= fields
+    assert {exhibit.name for record in every for exhibit in record.exhibits} <= fields
+    assert {record.kind for record in every} <= set(re.findall(r"`([\w-]+)`", text))
+    for section, some in records.items():
+        told = _told_metrics(page, section)
+        measured = [m for record in some for m in record.measurements]
+        if section == "Of searches":
+            # What the verification measured is told where backdoor runs are.
+            verified = [m for m in measured if m.tags.get("verified")]
+            measured = [m for m in measured if not m.tags.get("verified")]
+            _check_units(_told_metrics(page, "Of backdoor runs"), verified)
+        _check_units(told, measured)
+        assert {m.metric for m in measured} == told.keys(), section
+        for m in measured:
+            for tag in m.tags:
+                assert re.search(rf"\b{tag}\b", text), tag
+            if "stage" in m.tags:
+                stage = str(m.tags["stage"]).partition(" ")[0]
+                assert stage in told["wall_seconds"][3] or section == "Of searches", stage
+
+
+def _told_metrics(page: Path, section: str) -> dict[str, list[str]]:
+    """By metric the row that tells of it."""
+    found = [row for row in rows(page, section) if len(row) == 5 and row[0] != "metric"]
+    return {name: row for row in found for name in re.findall(r"`(\w+)`", row[0])}
+
+
+def _check_units(told: dict[str, list[str]], measured: list[Measurement]) -> None:
+    for m in measured:
+        assert m.metric in told
+        _, unit, better, _, _ = told[m.metric]
+        assert (unit, better) == (m.unit, m.better), m.metric
+
+
+def test_the_plan_file_of_backdoor_runs_holds_the_defaults() -> None:
+    (block,) = blocks(ROOT / "docs" / "backdoors.md", "toml")
+    keys = re.findall(r"^(?:# )?([\w-]+) =", block.text, re.MULTILINE)
+    named = {key.replace("-", "_") for key in keys}
+    assert named == {field.name for field in dataclasses.fields(BackdoorPlan)}
+    plan = BackdoorPlan.from_settings(tomllib.loads(block.text), source="docs/backdoors.md")
+    assert plan == BackdoorPlan()
 
 
 def test_the_page_of_reproductions_names_all_that_there_is() -> None:
     page = ROOT / "docs" / "reproduce.md"
     first = first_cells(page)
-    assert {item.name for item in STUDIES["quid"].items} <= first
+    assert {item.name for study in STUDIES.values() for item in study.items} <= first
+    assert {*STUDIES, *SCALES} <= first
     assert set(get_args(get_type_hints(Statement)["kind"])) <= first
     fields = set(re.findall(r"`(\w+)`", " ".join(row[0] for row in rows(page))))
     assert fields >= {field.name for field in dataclasses.fields(ItemRecord)}
@@ -343,7 +434,7 @@ def test_the_committed_pages_are_those_of_their_records(name: str, tmp_path: Pat
     for item in items:
         record = read_item(REPRODUCTIONS / name / item)
         assert not record.quick, item
-        assert len(record.seeds) >= 10, item
+        assert len(record.seeds) >= STUDIES[name].analysed_seeds, item
         for picture in (None, *record.pictures):
             file = Path(item, "result.json" if picture is None else picture.file)
             (tmp_path / item).mkdir(exist_ok=True)

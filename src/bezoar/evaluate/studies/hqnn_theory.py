@@ -16,7 +16,6 @@ from bezoar.evaluate.studies.hqnn_settings import (
     BLENDS,
     DIGITS,
     PATCHES,
-    QCOLOR,
     RECIPE,
     Scale,
     of,
@@ -25,8 +24,8 @@ from bezoar.evaluate.studies.hqnn_settings import (
 from bezoar.evaluate.study import Item, Line, Pick, Plot, Published, Statement
 
 _MANY, _FEW = 0.1, 0.01
-_RATES = (0.1, 0.05, 0.02, 0.01)
-_TRIGGERS = (PATCHES[3], BLENDS[0.15], QCOLOR)
+_RATES = (0.1, 0.03, 0.01)
+_TRIGGERS = (PATCHES[3], BLENDS[0.15])
 _STRENGTHS = {
     "patch": tuple(PATCHES.values()),
     "blend": tuple(BLENDS.values()),

@@ -162,7 +162,8 @@ class BackdoorExperiment:
 
     def _lesson(self, school: School, lesson: Lesson) -> Cell:
         plan = self.plan
-        asked = {"curves": plan.curves, "gradients": plan.gradients}
+        with_gradients = plan.gradients and lesson.role == "clean"
+        asked = {"curves": plan.curves, "gradients": with_gradients}
         key = {**school.key(lesson), "asked": asked}
         if lesson.role == "control":
             key["answered"] = plan.mapping
@@ -186,7 +187,7 @@ class BackdoorExperiment:
             }
             if backdoor is not None:
                 found |= measuring.success(learnt.network, backdoor, materials.test)
-            if plan.gradients:
+            if with_gradients:
                 found["gradients"] = measuring.gradients(learnt.network, seen)
             return found
 
@@ -251,7 +252,7 @@ class BackdoorExperiment:
     def _quality(self, school: School, trigger: str, seed: int) -> Cell:
         key = {
             "question": "quality of a trigger",
-            "version": showing.VERSION,
+            "version": measuring.QUALITY_VERSION,
             "trigger": trigger,
             "attack": self._attack_values(),
             "data": self._materials(seed).fingerprint,

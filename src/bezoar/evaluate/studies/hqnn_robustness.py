@@ -304,7 +304,9 @@ def table_3(scale: Scale) -> Item:
 
 
 def _gradient_plan(scale: Scale) -> BackdoorPlan:
-    return scale.plan(heads=("quantum", "linear"), gradients=True, control=False)
+    return scale.plan(
+        heads=("quantum", "linear"), triggers=(BLENDS[0.15],), gradients=True, control=False
+    )
 
 
 _TRIGGERS_4 = {

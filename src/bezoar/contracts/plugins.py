@@ -18,6 +18,7 @@ KINDS = (
     "models",
     "datasets",
     "formats",
+    "rules",
 )
 
 

@@ -4,8 +4,12 @@ A record is told once (`story`: what it means in plain words), and each format g
 form. Formats are plug-ins of the kind ``formats``: a function from a `RunRecord` to text.
 """
 
-from bezoar.contracts import plugins
-from bezoar.contracts.records import RunRecord
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bezoar.contracts.records import RunRecord
 
 __all__ = ["render"]
 
@@ -16,4 +20,7 @@ def render(record: RunRecord, format_name: str) -> str:
     Raises:
         UnknownName: no such format; the message lists the known ones.
     """
+    # The formats of a scan need neither the plug-ins nor what they import.
+    from bezoar.contracts import plugins
+
     return plugins.load("formats", format_name)(record)

@@ -35,5 +35,5 @@ def _summary(kind: str, name: str) -> str:
         part = plugins.load(kind, name)
     except BezoarError as error:
         return f"cannot be loaded: {error}"
-    text = getattr(part, "description", None) or part.__doc__ or ""
+    text = getattr(part, "description", None) or getattr(part, "title", None) or part.__doc__ or ""
     return str(text).strip().splitlines()[0] if str(text).strip() else ""

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from bezoar._version import __version__
-from bezoar.cli import audit, backdoor, listing, poison, report, reproduce
+from bezoar.cli import audit, backdoor, listing, poison, report, reproduce, scan
 from bezoar.contracts.errors import BezoarError, BezoarWarning
 
 NOTHING_FOUND, FINDINGS, FAILED, NOTHING_DONE, USAGE = range(5)
 
-_COMMANDS = (audit, backdoor, poison, reproduce, listing, report)
+_COMMANDS = (audit, backdoor, poison, reproduce, scan, listing, report)
 
 _DESCRIPTION = """\
 Can the training data of your quantum machine-learning model be poisoned, has it been, and what

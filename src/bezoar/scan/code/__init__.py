@@ -1,0 +1,1 @@
+"""Python code read as data: names, values and flows, without running a line of it."""

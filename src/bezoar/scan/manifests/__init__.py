@@ -1,0 +1,1 @@
+"""Reads what a project installs and runs in CI: requirements, lock files, images, workflows."""

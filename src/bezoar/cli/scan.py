@@ -28,7 +28,6 @@ examples:
 exit codes: 0 nothing found, 1 findings, 2 failed, 3 nothing was examined, 4 usage
 """
 
-_FORMATS = ("text", "concise", "json", "sarif", "gitlab", "junit", "html")
 #: Options that are settings of the scan, with what they take.
 _SETTINGS = (
     ("select", "IDS", "only these rules: ids or how they begin, QSA1,QSA301"),
@@ -48,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders")
     parser.add_argument(
-        "--format", default="text", metavar="NAME", help=f"{', '.join(_FORMATS)} (default: text)"
+        "--format",
+        default="text",
+        metavar="NAME",
+        help="text, concise, json, sarif, gitlab, junit or html (default: text)",
     )
     parser.add_argument("--out", metavar="FILE", help="write there, whole or not at all")
     for name, metavar, text in _SETTINGS:
@@ -80,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carries out the command."""
     from bezoar.contracts.errors import InvalidArgument, UnknownName
+    from bezoar.report.scan import FORMATS
     from bezoar.scan.baseline import write_baseline
     from bezoar.scan.scanner import scan
 
@@ -89,8 +92,8 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidArgument(
             "PATH", wanted="files or folders to scan", got="none", mend="bezoar scan ."
         )
-    if options.format not in _FORMATS:
-        raise UnknownName("format", options.format, _FORMATS)
+    if options.format not in FORMATS:
+        raise UnknownName("format", options.format, FORMATS)
     settings = _settings(options)
     if options.write_baseline:
         # What is known already belongs into the new file as well.
@@ -155,22 +158,16 @@ def _watched(options: argparse.Namespace) -> Any:
 
 
 def _rendered(record: Any, options: argparse.Namespace) -> str:
-    name = options.format
-    if name in ("text", "concise"):
-        from bezoar.report import scan_text
+    from bezoar.report.scan import render_scan
 
-        colour = options.colour == "always" or (
-            options.colour == "auto"
-            and options.out is None
-            and _is_terminal()
-            and not os.environ.get("NO_COLOR")
-        )
-        width = shutil.get_terminal_size((100, 24)).columns
-        return scan_text.render(record, colour=colour, width=width, concise=name == "concise")
-    from importlib import import_module
-
-    module = "scan_data" if name == "json" else f"scan_{name}"
-    return import_module(f"bezoar.report.{module}").render(record)
+    colour = options.colour == "always" or (
+        options.colour == "auto"
+        and options.out is None
+        and _is_terminal()
+        and not os.environ.get("NO_COLOR")
+    )
+    width = shutil.get_terminal_size((100, 24)).columns
+    return render_scan(record, options.format, colour=colour, width=width)
 
 
 def _deliver(text: str, out: str | None) -> None:

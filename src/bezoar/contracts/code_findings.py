@@ -10,6 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from bezoar.contracts.errors import FileProblem
@@ -66,6 +67,8 @@ class CodeFinding(Finding):
         code: the lines around the place, `code_line` being the number of the first; secrets are
             already masked.
         code_line: the line number of ``code[0]``, counted as ``place.line`` is.
+        code_column: the column at which the line of the place begins in `code`; greater than 1
+            for a line of a minified file, of which a piece is carried.
         flow: the way of the data from its source to here, empty where no flow is involved.
         fingerprint: equal for the same finding after lines moved; 32 hex digits.
         tool: who found it, ``bezoar`` or the name of the tool whose result was imported.
@@ -74,6 +77,7 @@ class CodeFinding(Finding):
     place: Place
     code: tuple[str, ...] = ()
     code_line: int = 1
+    code_column: int = 1
     flow: tuple[Step, ...] = ()
     fingerprint: str = ""
     tool: str = "bezoar"
@@ -198,6 +202,23 @@ class ScanRecord:
             ) from error
 
 
+def read_scan(path: Path | str) -> ScanRecord | None:
+    """The scan record in a file, None where the file is none or holds something else.
+
+    Raises:
+        FileProblem: it is a scan record, but a damaged one or of another format version.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        raw = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        # Whoever reads other records says what is wrong with the file.
+        return None
+    if not isinstance(raw, dict) or raw.get("kind") != "scan":
+        return None
+    return ScanRecord.from_json(text, path=str(path))
+
+
 def finding_from(raw: Mapping[str, Any]) -> CodeFinding:
     """A finding from its JSON form."""
     return CodeFinding(
@@ -226,7 +247,15 @@ def ordered(findings: Sequence[CodeFinding]) -> tuple[CodeFinding, ...]:
     return tuple(
         sorted(
             findings,
-            key=lambda f: (f.place.path, f.place.file_line, f.place.line, f.place.column, f.rule),
+            key=lambda f: (
+                f.place.path,
+                f.place.file_line,
+                # A notebook may be one line.
+                f.place.cell or 0,
+                f.place.line,
+                f.place.column,
+                f.rule,
+            ),
         )
     )
 

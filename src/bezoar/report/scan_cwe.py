@@ -62,7 +62,7 @@ _NAMES = {
     829: "Inclusion of Functionality from Untrusted Control Sphere",
     918: "Server-Side Request Forgery",
     942: "Permissive Cross-domain Security Policy with Untrusted Domains",
-    1059: "Insufficient Technical Documentation",
+    1076: "Insufficient Adherence to Expected Conventions",
     1104: "Use of Unmaintained Third Party Components",
     1116: "Inaccurate Comments",
     1188: "Initialization of a Resource with an Insecure Default",

@@ -48,8 +48,10 @@ def frame(finding: CodeFinding, *, width: int) -> tuple[FrameLine, ...]:
             lines.append(FrameLine(number=number, before=clipped(text, width)))
             continue
         indent = len(text) - len(text.lstrip())
-        start = max(place.column - 1, 0) if number == place.line else indent
-        stop = max(place.end_column - 1, start) if number == end else len(text)
+        # Of a very long line only a piece is carried.
+        cut_off = max(finding.code_column, 1) if number == place.line else 1
+        start = max(place.column - cut_off, 0) if number == place.line else indent
+        stop = max(place.end_column - cut_off, start) if number == end else len(text)
         before, marked, after = cut(text, start, stop, width)
         lines.append(
             FrameLine(number=number, before=before, marked=marked, after=after, points=True)

@@ -199,9 +199,20 @@ def _code(finding: CodeFinding) -> Markup:
 
 
 def _prose(text: str) -> list[Markup]:
-    """Paragraphs of Markdown as HTML: code, bold and links; all else is text."""
+    """Markdown as HTML: paragraphs and lists with code, bold, emphasis and links."""
     whole = paragraphs(text).strip()
-    return [_inline(" ".join(part.split())) for part in re.split(r"\n\s*\n", whole) if part]
+    return [_part(part) for part in re.split(r"\n\s*\n", whole) if part]
+
+
+def _part(text: str) -> Markup:
+    """A paragraph, or a list where every item begins with a hyphen."""
+    if not text.startswith("- "):
+        return Markup('<p class="why">{}</p>').format(_inline(" ".join(text.split())))
+    items = re.split(r"\n- ", text[2:])
+    rows = Markup().join(
+        Markup("<li>{}</li>").format(_inline(" ".join(item.split()))) for item in items
+    )
+    return Markup('<ul class="why">{}</ul>').format(rows)
 
 
 def _inline(text: str) -> Markup:
@@ -212,6 +223,8 @@ def _inline(text: str) -> Markup:
             parts.append(Markup("<code>{}</code>").format(match["code"]))
         elif match["strong"]:
             parts.append(Markup("<strong>{}</strong>").format(match["strong"]))
+        elif match["emphasis"]:
+            parts.append(Markup("<em>{}</em>").format(match["emphasis"]))
         else:
             link = Markup('<a href="{}" rel="noreferrer noopener">{}</a>')
             parts.append(link.format(match["address"], match["text"]))

@@ -32,30 +32,50 @@ _FREE_FORM = frozenset({"settings", "artefact"})
 Parameters = tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A finding, and what may still speak against it.
+
+    Attributes:
+        finding: what is told.
+        line: the line of the file's text that it is on; in a notebook counted over its cells.
+        rests_on: it is none where all known callers pass constants as these parameters.
+        unless: it is none where any file states one of these facts.
+    """
+
+    finding: CodeFinding
+    line: int
+    rests_on: Parameters = ()
+    unless: tuple[str, ...] = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class Examined:
     """What came of one file.
 
     Attributes:
         path: the file.
-        findings: what the rules said.
-        rests_on: for each finding the parameters without whose callers it is none.
+        found: what the rules said.
         suppressions: its suppression comments; lines are lines of the text.
-        lines: for each finding the line of the text that it is on.
+        suppression_places: where they are.
         n_lines: how many lines were read.
-        exports, references, passed: what other files want to know of it, and it of them.
+        exports, references, passed, stated: what other files want to know of it, and it of them.
     """
 
     path: str
-    findings: list[CodeFinding] = field(default_factory=list)
-    rests_on: list[Parameters] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
     suppressions: tuple[Suppression, ...] = ()
     suppression_places: tuple[Place, ...] = ()
-    lines: list[int] = field(default_factory=list)
     n_lines: int = 0
+    stated: frozenset[str] = frozenset()
     exports: Exports = field(default_factory=Exports)
     references: frozenset[str] = frozenset()
     passed: dict[str, dict[str, tuple[int, int, Value | None]]] = field(default_factory=dict)
+
+    @property
+    def findings(self) -> list[CodeFinding]:
+        """The findings alone."""
+        return [each.finding for each in self.found]
 
 
 def examine_code(
@@ -99,6 +119,12 @@ def examine_code(
             reason = f"could not be analysed ({type(error).__name__}: {error}); please report this"
             _unreadable(result, reason, 1, text, source)
             return result
+        result.stated = frozenset(
+            fact
+            for rule in rules
+            if rule.states is not None and _worth(rule, text)
+            for fact in rule.states(module)
+        )
         result.exports = module.exports
         result.references = module.references
         result.passed = {
@@ -221,12 +247,12 @@ def _add(
         known.rule == finding.rule
         and known.place.line == place.line
         and known.place.cell == place.cell
-        for known in result.findings
+        for known in (each.finding for each in result.found)
     ):
         return
-    result.findings.append(finding)
-    result.rests_on.append(_parameters(hit.source))
-    result.lines.append(line)
+    result.found.append(
+        Found(finding=finding, line=line, rests_on=_parameters(hit.source), unless=hit.unless)
+    )
 
 
 def _parameters(value: Value | None) -> Parameters:
@@ -249,22 +275,19 @@ def _unreadable(
         first, last, offset = 1, len(shown), 0
     start, code = frame(shown, first, last, line)
     lines, code_column = excerpt(code, start - offset, place)
-    result.findings.append(
-        CodeFinding(
-            rule=UNREADABLE.id,
-            severity=UNREADABLE.severity,
-            confidence=UNREADABLE.confidence,
-            subject=str(place),
-            message=masked(f"this file {reason}"),
-            remedy=UNREADABLE.remedy,
-            place=place,
-            code=lines,
-            code_line=start - offset,
-            code_column=code_column,
-        )
+    finding = CodeFinding(
+        rule=UNREADABLE.id,
+        severity=UNREADABLE.severity,
+        confidence=UNREADABLE.confidence,
+        subject=str(place),
+        message=masked(f"this file {reason}"),
+        remedy=UNREADABLE.remedy,
+        place=place,
+        code=lines,
+        code_line=start - offset,
+        code_column=code_column,
     )
-    result.rests_on.append(())
-    result.lines.append(line)
+    result.found.append(Found(finding=finding, line=line))
 
 
 @contextmanager

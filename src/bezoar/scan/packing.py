@@ -9,7 +9,7 @@ from typing import Any
 from bezoar.contracts.code_findings import CodeFinding, Place, Step
 from bezoar.scan.code.project import ClassFacts, Exports, FieldFacts, Summary
 from bezoar.scan.code.values import UNKNOWN_LITERAL, Origin, Value
-from bezoar.scan.examination import Examined
+from bezoar.scan.examination import Examined, Found
 from bezoar.scan.framing import masked
 from bezoar.scan.suppressions import Suppression
 
@@ -21,6 +21,7 @@ _CLASSES: dict[str, type] = {
         Examined,
         Exports,
         FieldFacts,
+        Found,
         Origin,
         Place,
         Step,

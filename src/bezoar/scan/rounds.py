@@ -59,6 +59,7 @@ def examined_project(
         if not work:
             break
     _drop_constant(results)
+    _drop_refuted(results)
     return results
 
 
@@ -234,15 +235,14 @@ def _drop_constant(results: Mapping[str, Examined]) -> None:
                 counts[0] += n_calls
                 counts[1] += n_fixed
     for result in results.values():
-        kept = [
-            position
-            for position, parameters in enumerate(result.rests_on)
-            if not _all_constant(parameters, calls)
-        ]
-        if len(kept) < len(result.findings):
-            result.findings = [result.findings[i] for i in kept]
-            result.lines = [result.lines[i] for i in kept]
-            result.rests_on = [result.rests_on[i] for i in kept]
+        result.found = [each for each in result.found if not _all_constant(each.rests_on, calls)]
+
+
+def _drop_refuted(results: Mapping[str, Examined]) -> None:
+    """Drops findings that a fact which another file states speaks against."""
+    stated = frozenset().union(*(result.stated for result in results.values()))
+    for result in results.values():
+        result.found = [each for each in result.found if stated.isdisjoint(each.unless)]
 
 
 def _all_constant(parameters: Parameters, calls: Mapping[tuple[str, str], Sequence[int]]) -> bool:

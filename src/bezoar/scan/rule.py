@@ -41,6 +41,7 @@ class Hit:
         secret: text in the line that no output may show; it is masked everywhere.
         source: the value that makes it a finding. Where all its origins are parameters for
             which every known caller passes constants, the finding is dropped.
+        unless: facts; the finding is dropped where any file of the project states one of them.
     """
 
     where: ast.AST | tuple[int, int, int, int]
@@ -51,6 +52,7 @@ class Hit:
     flow: tuple[Step, ...] = ()
     secret: str = ""
     source: Value | None = None
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ class Rule:
         references: where to read more, ``text <address>`` or an address.
         check: looks at one parsed Python module or notebook.
         check_document: looks at one other file: requirements, workflow, model, circuit.
+        states: facts that one module states for the others, as `Hit.unless` names them.
         keywords: at least one of these texts is in every file in which `check` finds anything;
             empty for any file. They spare the time to look.
         tags: further classifications.
@@ -111,6 +114,7 @@ class Rule:
     references: tuple[str, ...]
     check: Callable[[Module], Iterable[Hit]] | None = None
     check_document: Callable[[Document], Iterable[Hit]] | None = None
+    states: Callable[[Module], Iterable[str]] | None = None
     keywords: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 

@@ -276,7 +276,7 @@ class _Scan:
         for result in results:
             findings = fingerprinted(result.findings)
             used: set[int] = set()
-            for finding, line in zip(findings, result.lines, strict=True):
+            for finding, line in zip(findings, (each.line for each in result.found), strict=True):
                 position = _silencer(finding, line, result.suppressions)
                 if position is None:
                     if self._is_told(finding):

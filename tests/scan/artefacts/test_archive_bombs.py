@@ -65,7 +65,7 @@ def linked_zip(target: str) -> bytes:
         ("a.zip", make.zip_of({"C:\\x.py": b""}), "leads out"),
         ("a.zip", linked_zip("../../etc/passwd"), "symbolic link"),
         ("a.zip", overlapping_zip(), "overlap"),
-        ("a.zip", nested_zip(5), "archives in archives"),
+        ("a.zip", nested_zip(5), "archives lie in archives"),
         ("a.tar.gz", make.tar_of({"../x": b""}), "leads out"),
         ("a.tar.gz", make.tar_of({}, {"link": "/etc"}), "a link"),
         ("a.tgz", make.tar_of({}, {"folder/link": "../../etc"}), "a link"),

@@ -49,6 +49,9 @@ BY_HAND = {
     "getattr chain": (
         b"\x80\x04cbuiltins\ngetattr\nccollections\nOrderedDict\nS'__init__'\n\x86R."
     ),
+    "prepared twice": b"\x80\x04cfunctools\npartial\nN\x85R)R.",
+    "prepared, then changed": (b"\x80\x04cfunctools\npartial\ncbuiltins\nset\n\x85R(N)}Ntb)R."),
+    "setattr": b"\x80\x04cbuiltins\nsetattr\nccollections\nOrderedDict\nS'x'\nK\x01\x87R.",
     "attributes of an import": b"\x80\x04ccollections\nOrderedDict\n}S'a'\nK\x01sb.",
     "numpy's compiler": b"\x80\x04cnumpy.f2py\ncompile\n.",
     "torch.load of other bytes": b"\x80\x04ctorch.storage\n_load_from_bytes\nN\x85R.",
@@ -102,6 +105,22 @@ def test_a_call_does_not_hide(content: bytes, tmp_path: Path) -> None:
     (hit,) = make.findings(DANGEROUS, file)
     assert ".system" in hit.message
     assert hit.severity == "critical"
+
+
+def test_long_chains_do_not_recurse(tmp_path: Path) -> None:
+    file = tmp_path / "params.pkl"
+    partial = b"\x80\x04cfunctools\npartial\nq\x00cbuiltins\nset\nq\x01"
+    file.write_bytes(partial + b"h\x00h\x01" + b"\x85Rq\x01h\x00h\x01" * 5000 + b"\x85R)R.")
+    assert not make.findings(DANGEROUS, file)
+    # A record type of joblib's array that has itself as a field.
+    circle = (
+        b"\x80\x04cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(X\x05\x00\x00\x00shapeK\x01\x85"
+        b"X\x05\x00\x00\x00dtypecnumpy\ndtype\nX\x02\x00\x00\x00V8\x85Rq\x00"
+        b"(K\x03NNN}X\x01\x00\x00\x00ah\x00\x85stbub."
+    )
+    file.write_bytes(circle)
+    (hit,) = make.findings(UNREADABLE, file)
+    assert "type of a joblib array" in hit.message
 
 
 def test_the_message_names_the_call_and_its_place(tmp_path: Path) -> None:

@@ -156,9 +156,9 @@ def test_a_file_that_is_no_text_and_one_that_is_too_long(tmp_path: Path) -> None
 def test_other_encodings(tmp_path: Path) -> None:
     file = tmp_path / "a.qasm"
     file.write_bytes('\ufeffOPENQASM 2.0;\r\n// caf\xe9\r\ninclude "/etc/x";\r\n'.encode())
-    assert make.findings(INCLUDE, file)[0].where[0] == 3
+    assert "/etc/x" in make.findings(INCLUDE, file)[0].message
     file.write_bytes(b'OPENQASM 2.0;\n// caf\xe9\ninclude "/etc/x";\n')
-    assert make.findings(INCLUDE, file)[0].where[0] == 3
+    assert "/etc/x" in make.findings(INCLUDE, file)[0].message
 
 
 @given(st.text(alphabet="{}()[];\"'/*@#:,ab1 \n=in", max_size=200))

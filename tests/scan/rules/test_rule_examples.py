@@ -63,8 +63,8 @@ def found_in(example: Example, rule: Rule, folder: Path) -> set[tuple[str, int]]
         document = Document(path=name, kind=kind, text=text, file=folder / name, project=facts)
         results.append(examine_document(document, [rule]))
     for result in results:
-        assert all(finding.rule == rule.id for finding in result.findings), result.findings
-    return {(result.path, line) for result in results for line in result.lines}
+        assert all(each.finding.rule == rule.id for each in result.found), result.found
+    return {(result.path, each.line) for result in results for each in result.found}
 
 
 @pytest.mark.parametrize(("rule", "kind", "example"), CASES)

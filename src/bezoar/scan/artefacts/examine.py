@@ -37,7 +37,8 @@ from bezoar.scan.artefacts.onnx_files import onnx_issues
 from bezoar.scan.artefacts.openqasm_expansion import expansion_issues
 from bezoar.scan.artefacts.openqasm_includes import include_issues
 from bezoar.scan.artefacts.openqasm_source import read_source
-from bezoar.scan.artefacts.pickles import issues_of, read_pickles
+from bezoar.scan.artefacts.pickle_issues import issues_of
+from bezoar.scan.artefacts.pickles import read_pickles
 from bezoar.scan.artefacts.qpy_files import qpy_issues
 from bezoar.scan.artefacts.tensor_files import safetensors_issues
 

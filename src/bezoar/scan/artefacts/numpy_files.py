@@ -11,7 +11,8 @@ from bezoar.scan.artefacts.allowance import Allowance
 from bezoar.scan.artefacts.byte_stream import ByteStream, StreamEnded
 from bezoar.scan.artefacts.issues import Issue
 from bezoar.scan.artefacts.limits import NPY_HEADER_BYTES
-from bezoar.scan.artefacts.pickles import issues_of, read_pickles
+from bezoar.scan.artefacts.pickle_issues import issues_of
+from bezoar.scan.artefacts.pickles import read_pickles
 from bezoar.scan.artefacts.python_text import NotPython, constant
 
 MAGIC = b"\x93NUMPY"

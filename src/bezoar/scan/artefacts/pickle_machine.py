@@ -6,94 +6,36 @@ everything that a call would have made a `Made` with the call behind it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import NoReturn, TypeGuard
+from typing import NoReturn
 
 from bezoar.scan.artefacts.allowance import Allowance
 from bezoar.scan.artefacts.byte_stream import ByteStream
 from bezoar.scan.artefacts.limits import BURIED_PICKLES, PICKLE_NAMES
 from bezoar.scan.artefacts.pickle_names import verdict
 from bezoar.scan.artefacts.pickle_opcodes import Opcode, opcodes
+from bezoar.scan.artefacts.pickle_symbols import (
+    BURIED,
+    IMPORTS_MODULE,
+    LOADS_BYTES,
+    PARTIAL,
+    SETATTR,
+    UNKNOWN,
+    Imported,
+    Made,
+    PickleBroken,
+    TooManyOpcodes,
+    Walk,
+    changes_own_class,
+    is_getattr,
+    names_buried,
+    names_function,
+    names_module,
+)
 
 #: Elements that are kept of a container; enough for shapes, types and arguments.
 _KEPT_ELEMENTS = 64
 _KEPT_TEXT = 4096
-
-GETATTR = ("builtins.getattr", "__builtin__.getattr")
-#: dill completes the classes that it puts together with these.
-SETATTR = ("builtins.setattr", "__builtin__.setattr")
-PARTIAL = "functools.partial"
-#: Unpickles the bytes that it is given; they are looked into where they lie.
-LOADS_BYTES = "torch.storage._load_from_bytes"
-#: How dill and cloudpickle write a module that a function of theirs uses.
-IMPORTS_MODULE = ("dill._dill._import_module", "cloudpickle.cloudpickle.subimport")
-
-_ARRAY_WRAPPER = re.compile(
-    r"(?:joblib|sklearn\.externals\.joblib)\.numpy_pickle\.NumpyArrayWrapper\Z"
-)
-
-
-class PickleBroken(Exception):
-    """The real reader would stop here with an error."""
-
-
-class TooManyOpcodes(Exception):
-    """More opcodes than are looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """A thing that the pickle takes from a module, by its dotted name."""
-
-    name: str
-
-
-@dataclass(slots=True, eq=False)
-class Made:
-    """What calling `by` would have made; `state` is what BUILD would have given it."""
-
-    by: object
-    arguments: object = ()
-    state: object = None
-
-
-class Unknown:
-    """A value that is not followed."""
-
-
-UNKNOWN = Unknown()
-#: A byte string that is a pickle or a ZIP archive; it lies in `Walk.constants`.
-BURIED = Unknown()
-
-
-@dataclass(slots=True)
-class Walk:
-    """What one pickle does when it is loaded.
-
-    Attributes:
-        imports: names to the offset where they were first imported.
-        called: names that are called.
-        oddities: offset and what is done there that no honest pickle does.
-        extensions: codes of the extension registry, whose names only the reader knows.
-        persistent_ids: how many objects come from outside the pickle.
-        constants: offset and content of byte strings that are pickles or archives themselves.
-        first: the value of the first opcode that pushes a number; torch's old files begin so.
-        protocol: -1 when the pickle does not say it.
-        opcodes: how many were followed.
-    """
-
-    imports: dict[str, int] = field(default_factory=dict)
-    called: set[str] = field(default_factory=set)
-    oddities: list[tuple[int, str]] = field(default_factory=list)
-    extensions: dict[int, int] = field(default_factory=dict)
-    persistent_ids: int = 0
-    constants: list[tuple[int, bytes, bool]] = field(default_factory=list)
-    first: object = None
-    protocol: int = -1
-    opcodes: int = 0
-
 
 _MARK = object()
 
@@ -138,13 +80,6 @@ def follow(
         if allowance.opcodes < 0:
             raise TooManyOpcodes
         machine.step(opcode)
-
-
-def array_wrapper_state(made: Made) -> dict[object, object] | None:
-    """The state of joblib's stand-in for an array whose bytes follow in the stream."""
-    if not isinstance(made.by, Imported) or not _ARRAY_WRAPPER.match(made.by.name):
-        return None
-    return made.state if isinstance(made.state, dict) else None
 
 
 class _Machine:
@@ -263,12 +198,10 @@ class _Machine:
             self.walk.protocol = max(self.walk.protocol, opcode.argument)
 
     def _persid(self, _: Opcode) -> None:
-        self.walk.persistent_ids += 1
         self.stack.append(UNKNOWN)
 
     def _binpersid(self, _: Opcode) -> None:
         value = self._take()
-        self.walk.persistent_ids += 1
         # torch's old format names the class of a layer so: ("module", class, file, source).
         named = UNKNOWN
         if isinstance(value, tuple) and len(value) > 1 and value[0] == "module":
@@ -327,24 +260,24 @@ class _Machine:
         self._newobj(opcode)
 
     def _call(self, function: object, arguments: object, opcode: Opcode) -> None:
-        if isinstance(arguments, tuple) and any(map(_is_getattr, arguments)):
+        if isinstance(arguments, tuple) and any(map(is_getattr, arguments)):
             self._odd(opcode.offset, "it hands on getattr, which reaches anything")
         if isinstance(function, Imported):
             if function.name in self.walk.imports:
                 self.walk.called.add(function.name)
-            if _is_getattr(function):
+            if is_getattr(function):
                 self.stack.append(self._attribute(arguments, opcode.offset))
                 return
-            if function.name in IMPORTS_MODULE and _names_module(arguments):
+            if function.name in IMPORTS_MODULE and names_module(arguments):
                 self.stack.append(Imported(arguments[0]))
                 return
-            if function.name == PARTIAL and not _names_function(arguments):
+            if function.name == PARTIAL and not names_function(arguments):
                 self._odd(opcode.offset, "it prepares a call of something hidden")
-            if function.name in SETATTR and not _changes_own_class(arguments):
+            if function.name in SETATTR and not changes_own_class(arguments):
                 self._odd(opcode.offset, "it changes an attribute of something it did not make")
-            if function.name == LOADS_BYTES and not _names_buried(arguments):
+            if function.name == LOADS_BYTES and not names_buried(arguments):
                 self._odd(opcode.offset, "it has torch load bytes that are not in the file")
-        elif not (isinstance(function, Made) and _may_be_called(function)):
+        elif not (isinstance(function, Made) and function.is_judged):
             self._odd(opcode.offset, "it calls something that it makes while it is loaded")
         self.stack.append(Made(function, arguments))
 
@@ -368,7 +301,7 @@ class _Machine:
         if isinstance(target, Imported):
             self._odd(opcode.offset, f"it changes attributes of the imported {target.name}")
         if isinstance(target, Made):
-            target.state = state
+            target.build(state)
             if self.after is not None:
                 self.after(target)
 
@@ -396,45 +329,6 @@ class _Machine:
         if not isinstance(opcode.argument, int) or opcode.argument < 0:
             _broken("it names a stored value by something that is no number")
         return opcode.argument
-
-
-def _may_be_called(made: Made) -> bool:
-    """Made by a call that is judged by itself: own code, or a prepared call of a named function."""
-    if not isinstance(made.by, Imported):
-        return False
-    if made.by.name == PARTIAL:
-        return made.state is None or _names_function(made.state)
-    return made.by.name.startswith(("dill.", "cloudpickle."))
-
-
-def _changes_own_class(arguments: object) -> bool:
-    owner = arguments[0] if isinstance(arguments, tuple) and arguments else None
-    return isinstance(owner, Made) and _may_be_called(owner)
-
-
-def _names_function(arguments: object) -> bool:
-    if not isinstance(arguments, tuple) or not arguments:
-        return False
-    first = arguments[0]
-    return isinstance(first, Imported) or (isinstance(first, Made) and _may_be_called(first))
-
-
-def _names_buried(arguments: object) -> bool:
-    """A byte string that was looked into; protocols 0 to 2 write it as an encoded text."""
-    if not isinstance(arguments, tuple) or not arguments:
-        return False
-    first = arguments[0]
-    if isinstance(first, Made) and first.by == Imported("_codecs.encode"):
-        return _names_buried(first.arguments)
-    return first is BURIED
-
-
-def _names_module(arguments: object) -> TypeGuard[tuple[str, ...]]:
-    return isinstance(arguments, tuple) and bool(arguments) and isinstance(arguments[0], str)
-
-
-def _is_getattr(value: object) -> bool:
-    return isinstance(value, Imported) and value.name in GETATTR
 
 
 def _joined(names: object) -> str:

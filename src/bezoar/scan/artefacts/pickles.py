@@ -1,4 +1,4 @@
-"""What loading the pickles of a stream would do: own pickles, joblib's, dill's and torch's."""
+"""Follows the pickles of a stream: plain ones, joblib's, torch's, and those in byte strings."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from bezoar.scan.artefacts.byte_stream import (
     StreamEnded,
     StreamTooLong,
 )
-from bezoar.scan.artefacts.issues import Issue, shown
+from bezoar.scan.artefacts.issues import shown
 from bezoar.scan.artefacts.limits import (
-    CONSTANT_BYTES,
     HEAD_BYTES,
     MIB,
     NESTING,
@@ -25,16 +24,15 @@ from bezoar.scan.artefacts.limits import (
     PICKLES_IN_ONE_STREAM,
     STREAM_BYTES,
 )
-from bezoar.scan.artefacts.pickle_machine import (
+from bezoar.scan.artefacts.pickle_machine import follow
+from bezoar.scan.artefacts.pickle_opcodes import NotAnOpcode
+from bezoar.scan.artefacts.pickle_symbols import (
     Made,
     PickleBroken,
     TooManyOpcodes,
     Walk,
     array_wrapper_state,
-    follow,
 )
-from bezoar.scan.artefacts.pickle_names import Verdict, is_tensor_name, verdict
-from bezoar.scan.artefacts.pickle_opcodes import NotAnOpcode
 from bezoar.scan.artefacts.zip_table import (
     OversizedArchive,
     UnreadableArchive,
@@ -49,7 +47,6 @@ _TORCH_PICKLES = 5
 _SHORTEST = 2
 
 _ENDED = "it ends before its STOP"
-_NAMES_SHOWN = 4
 
 _ITEM = re.compile(r"[<>|=]?([a-zA-Z])(\d*)\Z")
 
@@ -198,9 +195,9 @@ def _leave_out_array(
     stream.skip(min(math.prod(shape) * size, 2**62))
 
 
-def _item_size(dtype: object) -> int | None:
+def _item_size(dtype: object, depth: int = 0) -> int | None:
     """Bytes of an element of a pickled numpy type, None when the elements are pickles."""
-    if not isinstance(dtype, Made) or not isinstance(dtype.arguments, tuple):
+    if not isinstance(dtype, Made) or not isinstance(dtype.arguments, tuple) or depth > NESTING:
         raise PickleBroken("the type of a joblib array cannot be read")
     state = dtype.state if isinstance(dtype.state, tuple) else ()
     name = dtype.arguments[0] if dtype.arguments else None
@@ -208,7 +205,7 @@ def _item_size(dtype: object) -> int | None:
     if match is None:
         raise PickleBroken("the type of a joblib array cannot be read")
     letter, digits = match.groups()
-    if letter == "O" or (len(state) > 4 and _holds_objects(state[4])):
+    if letter == "O" or (len(state) > 4 and _holds_objects(state[4], depth)):
         return None
     # Texts and records tell their size in the state.
     if len(state) > 5 and isinstance(state[5], int) and state[5] > 0:
@@ -216,13 +213,13 @@ def _item_size(dtype: object) -> int | None:
     return int(digits or 1) * (4 if letter == "U" else 1)
 
 
-def _holds_objects(fields: object) -> bool:
+def _holds_objects(fields: object, depth: int) -> bool:
     """Whether a record type has a field of Python objects."""
     if not isinstance(fields, dict):
         return False
     for value in fields.values():
         kind = value[0] if isinstance(value, tuple) and value else None
-        if isinstance(kind, Made) and _item_size(kind) is None:
+        if isinstance(kind, Made) and _item_size(kind, depth + 1) is None:
             return True
     return False
 
@@ -255,115 +252,6 @@ def _pickles_in(content: bytes, depth: int, allowance: Allowance) -> Iterator[Pi
         stream = member_stream(file, member, allowance) if is_pickle else None
         if stream is not None:
             yield read_pickles(stream, member=member.name, depth=depth, allowance=allowance)
-
-
-def issues_of(found: Pickles, *, in_torch_archive: bool = False) -> Iterator[Issue]:
-    """What is to be said of the pickles of one stream."""
-    dangers = list(_dangers(found))
-    yield from dangers
-    if not dangers and found.walks and (found.walks[0].opcodes > 1 or not found.problem):
-        yield _plain(found, in_torch_archive or found.is_torch)
-    if found.problem:
-        yield Issue(
-            topic="unreadable",
-            severity="medium",
-            message=f"the pickle cannot be followed to its end: {found.problem}",
-            member=found.member,
-            offset=found.problem_at,
-        )
-    for inner in found.buried:
-        if inner.is_cut:
-            yield Issue(
-                topic="unreadable",
-                severity="medium",
-                message=f"a pickle in the pickle is longer than {CONSTANT_BYTES // MIB} MiB",
-                member=found.member,
-                offset=inner.place,
-            )
-    if found.trailing is not None:
-        yield Issue(
-            topic="unreadable",
-            severity="low",
-            message="bytes follow the end of the pickle that are no pickle",
-            member=found.member,
-            offset=found.trailing,
-        )
-
-
-def _by_verdict(found: Pickles) -> dict[Verdict, dict[str, int]]:
-    sorted_names: dict[Verdict, dict[str, int]] = {}
-    for name, offset in found.names().items():
-        sorted_names.setdefault(verdict(name), {})[name] = offset
-    return sorted_names
-
-
-def _dangers(found: Pickles) -> Iterator[Issue]:
-    names = _by_verdict(found)
-    called = found.called()
-    bad = names.get("dangerous", {})
-    if bad:
-        does = "calls" if called & bad.keys() else "imports"
-        listed = _listed(sorted(bad, key=lambda name: (name not in called, bad[name])))
-        yield Issue(
-            topic="dangerous-pickle",
-            severity="critical",
-            message=f"loading it {does} {listed}",
-            member=found.member,
-            offset=min(bad.values()),
-        )
-    for offset, what in found.oddities()[:1]:
-        yield Issue(
-            topic="dangerous-pickle",
-            severity="critical",
-            message=f"{what} while it is loaded" if "loaded" not in what else what,
-            member=found.member,
-            offset=offset,
-        )
-    own = names.get("brings code", {})
-    if own:
-        yield Issue(
-            topic="dangerous-pickle",
-            severity="high",
-            message=f"it carries code of its own, put together by {_listed(list(own))}",
-            member=found.member,
-            offset=min(own.values()),
-        )
-
-
-def _plain(found: Pickles, is_torch: bool) -> Issue:
-    names = _by_verdict(found)
-    unknown = list(names.get("unknown", {}))
-    unknown += [f"extension {code}" for walk in found.walks for code in walk.extensions]
-    if any(name.startswith("__torch__.") for name in names.get("ordinary", ())):
-        message = "it is TorchScript; torch.jit.load reads it without Python's pickle"
-        return Issue(topic="pickle", severity="low", message=message, member=found.member)
-    only_tensors = is_torch and not unknown and all(map(is_tensor_name, names.get("ordinary", ())))
-    kind = "a torch file, which is a pickle" if is_torch else "a pickle"
-    if unknown:
-        message = f"it is {kind}, and imports names that are not known here: {_listed(unknown)}"
-    elif only_tensors:
-        message = f"it is {kind}; this one holds tensors only"
-    else:
-        message = f"it is {kind}; what this one imports belongs to the usual libraries"
-    return Issue(
-        topic="pickle",
-        severity="low" if only_tensors else "medium",
-        message=message,
-        member=found.member,
-        remedy=_TORCH_REMEDY if is_torch else None,
-    )
-
-
-_TORCH_REMEDY = (
-    "keep weights as safetensors, or load with torch.load(..., weights_only=True) on torch 2.6 "
-    "or newer"
-)
-
-
-def _listed(names: list[str]) -> str:
-    listed = ", ".join(shown(name) for name in names[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
-    return f"{listed} and {more} more" if more > 0 else listed
 
 
 def begins_as_pickle(head: bytes) -> bool:

@@ -26,7 +26,8 @@ from bezoar.scan.artefacts.limits import (
     QPY_EXPRESSION_BYTES,
     QPY_EXPRESSIONS,
 )
-from bezoar.scan.artefacts.pickles import issues_of, read_pickles
+from bezoar.scan.artefacts.pickle_issues import issues_of
+from bezoar.scan.artefacts.pickles import read_pickles
 from bezoar.scan.artefacts.python_text import NotPython, parsed
 
 MAGIC = b"QISKIT"

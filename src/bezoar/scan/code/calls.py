@@ -114,6 +114,8 @@ class Calls:
             return literal
         if name == "open" or name.endswith("pathlib.Path.open"):
             return self._opened(call, inputs)
+        if name == "functools.partial" and call.args and ":" in call.args[0].made_by:
+            self._partial(call)
         kind = self._source(call)
         if not kind and call.method == "get" and _is_fixed_table(call.receiver):
             return mixed([call.receiver or UNKNOWN, *call.args[1:]])
@@ -246,6 +248,15 @@ class Calls:
             return mixed([*([call.receiver] if call.receiver else []), *call.args])
         self._check_arguments(call, summary)
         return self._substituted(call, summary, bound)
+
+    def _partial(self, call: Call) -> None:
+        """`partial(f, x)`: f is given x."""
+        callee = call.args[0].made_by
+        summary = self._reader.summary_of(callee)
+        if summary is not None:
+            bound = dict(zip(summary.params, call.args[1:], strict=False))
+            bound.update((k, v) for k, v in call.keywords.items() if k in summary.params)
+            self._reader.passes(call, bound, callee=callee)
 
     def _made(self, call: Call, is_enum: bool) -> Value:
         """An object of a class of the project."""

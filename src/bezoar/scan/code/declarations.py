@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bezoar.scan.code.project import ClassFacts, FieldFacts
@@ -70,6 +70,8 @@ _HANDLER_BASES = frozenset(
         "aiohttp.web.View",
     }
 )
+#: What a handler's object holds of the request.
+HANDLER_ATTRIBUTES = frozenset({"request", "rfile", "headers", "path", "kwargs"})
 _HTTP_VERBS = frozenset(
     ["get", "post", "put", "delete", "patch", "do_GET", "do_POST", "do_PUT", "do_DELETE"]
 )
@@ -214,6 +216,11 @@ def _serves_path(decorator: ast.expr) -> bool:
         return False
     first = decorator.args[0]
     return isinstance(first, ast.Constant) and str(first.value).startswith("/")
+
+
+def is_handler(bases: Iterable[str]) -> bool:
+    """Whether a class with these bases handles requests."""
+    return any(base in _HANDLER_BASES or base.endswith("APIView") for base in bases)
 
 
 def is_command(function: Function) -> bool:

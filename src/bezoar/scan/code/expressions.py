@@ -33,6 +33,10 @@ _CLEAN_ATTRIBUTES = frozenset(
 )
 #: Of these those that a client's data may have, too, as fields.
 _SIZES = frozenset({"size", "num_qubits", "num_clbits"})
+#: Packages whose objects have sizes that are facts, not fields.
+_COMPUTING = frozenset(
+    {"qiskit", "pennylane", "cirq", "numpy", "torch", "pandas", "PIL", "braket", "jax"}
+)
 #: Marks that the attributes and items of a checked object have too.
 _INHERITED = frozenset({"checked", "finite", "range", "listed", "number", "norm"})
 
@@ -140,39 +144,44 @@ class Expressions:
 
     def _attribute(self, node: ast.Attribute) -> Value:
         key = key_of(node)
-        if key:
-            found = self._reader.scope.find(key)
-            if isinstance(found, Value):
-                # What is inside is looked up as well, for rules that ask for it.
-                self.value(node.value)
-                return found
-        name = self.name_of(node)
+        # What is inside is read in any case, for rules that ask for it.
         base = self.value(node.value)
+        found = self._reader.scope.find(key) if key else None
+        if isinstance(found, Value):
+            return found
+        name = self.name_of(node)
+        declared = self._declared(node, name, base)
+        if declared is not None:
+            return declared
         if name and not base.origins:
             return self._thing(name, node)
-        if base.type and ":" in base.type:
-            found = self._reader.class_attribute(base, node.attr)
-            if found is not None:
-                return found
         if node.attr in _CLEAN_ATTRIBUTES and (node.attr not in _SIZES or _is_object(base)):
             return FIXED if base.fixed else UNKNOWN
-        if base.parts and isinstance(base.parts, dict) and node.attr in base.parts:
+        if isinstance(base.parts, dict) and node.attr in base.parts:
             return base.parts[node.attr]
         marks = base.marks & _INHERITED
-        if node.attr in ("name", "stem") and base.type in sources.PATH_TYPES:
+        if base.type in sources.PATH_TYPES and node.attr in ("name", "stem"):
             marks |= {"path"}
-        elif node.attr == "parent" and base.type in sources.PATH_TYPES:
+        elif base.type in sources.PATH_TYPES and node.attr == "parent":
             return base
-        made_by = name or (f"{base.type}.{node.attr}" if base.type else "")
-        if not base.origins and not base.through:
-            return Value(fixed=base.fixed, made_by=made_by, marks=marks)
         return Value(
             fixed=base.fixed,
             origins=base.origins,
-            made_by=made_by,
+            made_by=name or (f"{base.type}.{node.attr}" if base.type else ""),
             through=base.through,
             marks=marks,
         )
+
+    def _declared(self, node: ast.Attribute, name: str, base: Value) -> Value | None:
+        """An attribute that a class of the project declares: of the class, or of its object."""
+        owner = name.rpartition(".")[0]
+        if ":" in owner and self._reader.class_named(owner) is not None:
+            found = self._reader.class_attribute(Value(type=owner), node.attr)
+            if found is not None:
+                return found
+        if ":" in base.type and (base.origins or not name):
+            return self._reader.class_attribute(base, node.attr)
+        return None
 
     def _subscript(self, node: ast.Subscript) -> Value:
         key = key_of(node)
@@ -362,7 +371,9 @@ def _inner_loop(node: ast.Call, expressions: Expressions) -> Value | None:
 
 def _is_object(value: Value) -> bool:
     """Whether a value is a circuit or array, not data as it came with a request."""
-    return not value.comes_from("request") or bool(value.type or value.through)
+    if not value.comes_from("request") or value.through:
+        return True
+    return value.type.partition(".")[0] in _COMPUTING
 
 
 def _part(base: Value, index: Value) -> Value | None:

@@ -47,6 +47,7 @@ _ENDING_CALLS = frozenset(
         "django.core.exceptions.PermissionDenied",
     }
 )
+_PROPERTIES = frozenset({"property", "functools.cached_property", "?.cached_property"})
 _NEVER = frozenset({"parser.error", "ctx.fail", "ctx.abort", "self.fail", "self.send_error"})
 
 
@@ -304,8 +305,21 @@ class Reader:
                     | (part.marks if part else frozenset())
                     | self.enum_marks(fact.type),
                 )
+            if name in declarations.HANDLER_ATTRIBUTES and declarations.is_handler(facts.bases):
+                return Value(origins=frozenset({Origin("request")}), made_by=f"self.{name}")
+            if name in facts.methods:
+                return self._property(f"{each}.{name}")
             seen += [each for each in facts.bases if ":" in each and each not in seen]
         return None
+
+    def _property(self, name: str) -> Value | None:
+        """What a property gives; None for a method, which is a value of its own."""
+        reading = self.readings.get(name)
+        if reading is None or not _PROPERTIES.intersection(reading.function.decorators):
+            return None
+        if reading.n_readings == 0 and not reading.running and self._depth < _MAX_DEPTH:
+            self._run(reading)
+        return reading.summary.result if reading.summary is not None else None
 
     def summary_of(self, name: str) -> Summary | None:
         """What a call of the project's function does, as far as that is known."""
@@ -391,6 +405,7 @@ class Reader:
 
     def _fill_parameters(self, reading: Reading) -> None:
         function, node = reading.function, reading.function.node
+        given_defaults = declarations.defaults(node)
         outside = self.knowledge.inputs.get(function.canonical, {})
         given = (
             dict(declarations.request_parameters(function, self.name_of))
@@ -419,6 +434,9 @@ class Reader:
                 origins.add(Origin("parameter", (), function.canonical, name))
             marks |= self.enum_marks(kind)
             value = Value(origins=frozenset(origins), type=_class_type(kind), marks=marks)
+            default = self.values.get(given_defaults[name]) if name in given_defaults else None
+            if default is not None and default.origins and not requested:
+                value = _with_input(value, default, marks)
             for more in (reading.inputs.get(name), outside.get(name)):
                 if more is not None:
                     value = _with_input(value, more, marks)
@@ -699,16 +717,26 @@ class Reader:
         scope = self.scope
         before = scope.copy_variables()
         self.apply(node.test, holds=True)
+        marked = _differences(scope.variables, before)
         ended = self._block(node.body)
         after = scope.variables
-        scope.variables = before
+        scope.variables = dict(before)
         self.apply(node.test, holds=False)
+        other_marked = _differences(scope.variables, before)
         other_ended = self._block(node.orelse)
         if ended and not other_ended:
             return False
         if other_ended and not ended:
             scope.variables = after
             return False
+        # A test of which nothing followed has bounded nothing.
+        for key in marked.keys() & other_marked.keys():
+            if after.get(key) is marked[key] and scope.variables.get(key) is other_marked[key]:
+                for variables in (after, scope.variables):
+                    if key in before:
+                        variables[key] = before[key]
+                    else:
+                        del variables[key]
         scope.meet(after, scope.variables)
         return ended and other_ended
 
@@ -876,6 +904,10 @@ def _is_new(origin: Origin, step: Step) -> bool:
         return origin.kind == "parameter"
     last = origin.steps[-1].place
     return (last.path, last.file_line) == (step.place.path, step.place.file_line)
+
+
+def _differences(now: dict[str, Value], before: dict[str, Value]) -> dict[str, Value]:
+    return {key: value for key, value in now.items() if before.get(key) is not value}
 
 
 def _class_type(name: str) -> str:

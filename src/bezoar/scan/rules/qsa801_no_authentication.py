@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,26 @@ def check(module: Module) -> Iterator[Hit]:
             where=route.function.node,
             message=f"{route.shown} {reason}, and neither it nor its router asks who is calling.",
             confidence="high" if reason.endswith("circuits") else "medium",
+            unless=(_guarded(f"{module.path}:{route.receiver}"), _guarded("*")),
         )
+
+
+def states(module: Module) -> Iterator[str]:
+    """The routers of other files that this one serves behind authentication."""
+    guarded = guarded_objects(module)
+    if not guarded:
+        return
+    if "*" in guarded and module.path.rpartition("/")[2].startswith("settings"):
+        yield _guarded("*")
+    for call in module.method_calls("include_router", "register_blueprint", "mount"):
+        for argument in call.node.args:
+            name = module.name_of(argument)
+            if name and ("*" in guarded or ast.unparse(argument) in guarded):
+                yield _guarded(name)
+
+
+def _guarded(name: str) -> str:
+    return f"QSA801 guarded {name}"
 
 
 _BAD = (
@@ -277,6 +297,58 @@ app.include_router(router)
 )
 
 _LOOK_ALIKES = (
+    Example(
+        name="The file that serves the router guards it",
+        file="routers/jobs.py",
+        code="""
+from fastapi import APIRouter
+from qiskit import QuantumCircuit
+
+router = APIRouter(prefix="/jobs")
+
+
+@router.post("/run")
+def run(depth: int):
+    return QuantumCircuit(1).depth()
+# file: main.py
+from auth import verify_token
+from fastapi import Depends, FastAPI
+from routers import jobs
+
+app = FastAPI()
+app.include_router(jobs.router, dependencies=[Depends(verify_token)])
+""",
+    ),
+    Example(
+        name="The application asks before every request, a blueprint in another file is under it",
+        file="service/circuits.py",
+        code="""
+from flask import Blueprint, jsonify, request
+from qiskit import QuantumCircuit
+
+circuits = Blueprint("circuits", __name__)
+
+
+@circuits.route("/run", methods=["POST"])
+def run():
+    return jsonify(depth=QuantumCircuit(2).depth())
+# file: service/__init__.py
+from flask import Flask, abort, request
+
+from .circuits import circuits
+
+app = Flask(__name__)
+
+
+@app.before_request
+def authenticate():
+    if request.headers.get("Authorization") != app.config["KEY"]:
+        abort(401)
+
+
+app.register_blueprint(circuits)
+""",
+    ),
     Example(
         name="Dependencies of the route, in all their forms",
         file="secured.py",
@@ -592,6 +664,7 @@ of the service authenticates, say so in a suppression.""",
         "OWASP API2:2023 <https://owasp.org/API-Security/editions/2023/en/0xa2-broken-authentication/>",
     ),
     check=check,
+    states=states,
     keywords=(
         *("fastapi", "flask", "django", "rest_framework", "starlette", "aiohttp", "sanic", "quart"),
         *("bottle", "tornado", "http.server", "litestar", ".post(", ".route(", "falcon"),

@@ -589,10 +589,10 @@ RULE = Rule(
     frameworks=("services",),
     why="""Services for quantum circuits are often written to be tried on one machine, and then left
 running. With `host="0.0.0.0"` everybody in the same network can submit circuits, which cost
-memory, queue positions and provider credit. With `debug=True` Werkzeug's debugger answers an error
-with a console that runs Python in the process that holds the provider's token, and an unknown gate
-or a NaN angle is enough to cause that error. Gradio's `share=True` gives the interface a public
-address.
+memory, queue positions and provider credit. With `debug=True` Werkzeug's debugger
+answers an error with a traceback that shows source code, and with a console that runs Python in the
+process that holds the provider's token, behind no more than a PIN; an unknown gate or malformed
+OpenQASM is enough to cause that error. Gradio's `share=True` gives the interface a public address.
 
 The default should be the loopback address; a deployment can choose another one. A container has an
 address of its own, so a command in a Dockerfile is reported as low.""",

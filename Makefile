@@ -44,7 +44,7 @@ test: lint ## lint, then run all tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests src plugins/example -n $(JOBS) \
 		--cov --cov-report=term $(ARGS)
 
-lint: test-environment ## check style, types and import contracts
+lint: test-environment ## check style, types, import contracts, and scan our own code
 	@echo '== ruff check'
 	@$(BIN)/ruff check .
 	@echo '== ruff format --check'
@@ -53,6 +53,8 @@ lint: test-environment ## check style, types and import contracts
 	@$(BIN)/pyright
 	@echo '== lint-imports'
 	@$(BIN)/lint-imports --no-logo
+	@echo '== bezoar scan'
+	@$(BIN)/bezoar scan . --format concise
 
 format: test-environment ## rewrite the code in the house style
 	@$(BIN)/ruff check --fix .

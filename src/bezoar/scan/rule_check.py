@@ -68,10 +68,9 @@ def found_in(example: Example, rule: Rule) -> set[Line]:
                 file = Path(folder, name)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
-                kind = kinds[name]
                 document = Document(
                     path=name,
-                    kind="artefact" if kind is None else kind,
+                    kind=kinds[name] or "artefact",
                     text=text,
                     file=file,
                     project=facts,
@@ -81,7 +80,7 @@ def found_in(example: Example, rule: Rule) -> set[Line]:
         for finding in result.findings:
             if finding.rule != rule.id:
                 raise BrokenRule(f"{rule.id}, example {example.name!r}: {finding.message}")
-    return {(result.path, line) for result in results for line in result.lines}
+    return {(result.path, each.line) for result in results for each in result.found}
 
 
 def _code(

@@ -13,6 +13,7 @@ from bezoar.scan.artefacts.limits import BOMB_RATIO, MEMBER_HEAD_BYTES, MIB
 
 _CHUNK = 256 * 1024
 _LZMA_MEMORY = 128 * MIB
+_ZIP_LZMA = 14
 
 
 class StreamEnded(Exception):
@@ -245,4 +246,30 @@ def inflated_member(read: Callable[[int], bytes], method: int) -> Callable[[int]
     }
     if method == 0:
         return read
+    if method == _ZIP_LZMA:
+        return _lzma_member(read)
     return Inflated(read, makers[method]).read if method in makers else None
+
+
+def _lzma_member(read: Callable[[int], bytes]) -> Callable[[int], bytes] | None:
+    """ZIP writes before the stream: a version, the length 5, and LZMA's own five bytes."""
+    header = read(9)
+    if len(header) < 9 or header[2:4] != b"\x05\x00" or header[4] >= 9 * 5 * 5:
+        return None
+    size = int.from_bytes(header[5:9], "little")
+    if size > _LZMA_MEMORY:
+        return None
+    rest, literal = divmod(header[4], 9)
+    position, place = divmod(rest, 5)
+    options = {
+        "id": lzma.FILTER_LZMA1,
+        "lc": literal,
+        "lp": place,
+        "pb": position,
+        "dict_size": size,
+    }
+
+    def new() -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])
+
+    return Inflated(read, new).read

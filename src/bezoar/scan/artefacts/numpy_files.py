@@ -18,6 +18,7 @@ from bezoar.scan.artefacts.python_text import NotPython, constant
 MAGIC = b"\x93NUMPY"
 
 _SIMPLE = re.compile(r"[<>|=]?([?a-zA-Z])(\d*)(?:\[[^\]]*\])?\Z")
+_LONG = re.compile(r"\b([0-9]+)L\b")
 _REMEDY = "write it again with numpy.save, and read it with allow_pickle=False"
 
 
@@ -69,7 +70,8 @@ def _header(stream: ByteStream) -> tuple[object, tuple[int, ...]]:
     if length > NPY_HEADER_BYTES:
         raise BadHeader(f"the header has {length} bytes; numpy refuses more than 10000")
     try:
-        header = constant(stream.take(length).decode("utf-8").strip())
+        # Python 2 wrote long numbers as 3L.
+        header = constant(_LONG.sub(r"\1", stream.take(length).decode("utf-8")).strip())
     except (NotPython, UnicodeDecodeError) as error:
         raise BadHeader("the header is not a Python dictionary of constants") from error
     if not isinstance(header, dict) or set(header) != {"descr", "fortran_order", "shape"}:

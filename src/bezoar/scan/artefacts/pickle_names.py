@@ -173,7 +173,7 @@ _ORDINARY = re.compile(
             r"(?:pathlib\._local)\.(?:Pure)?(?:Posix|Windows)?Path",
             # numpy
             r"numpy\.(?:core|_core)\.multiarray\.(?:_reconstruct|scalar)",
-            r"numpy\.(?:core|_core)\.numeric\._frombuffer",
+            r"numpy\.(?:core|_core)\.(?:numeric\._frombuffer|_internal\._reconstruct)",
             r"numpy\.(?:ndarray|dtype|matrix|recarray|bool_?|str_|bytes_|void|generic)",
             r"numpy\.(?:u?int|float|complex)(?:8|16|32|64|80|96|128|256|512|_|c|p)?",
             r"numpy\.(?:datetime64|timedelta64|longdouble|clongdouble|double|single|half)",

@@ -45,6 +45,7 @@ from bezoar.scan.artefacts.zip_table import (
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 _TORCH_PICKLES = 5
 _SHORTEST = 2
+_TAIL = 16
 
 _ENDED = "it ends before its STOP"
 
@@ -146,7 +147,9 @@ def read_pickles(
 
 def _has_more(stream: ByteStream) -> bool:
     try:
-        return bool(stream.peek(1))
+        # A newline that an editor or a transfer left is nothing.
+        tail = stream.peek(_TAIL)
+        return len(tail) == _TAIL or bool(tail.strip())
     except (StreamTooLong, StreamDamaged):
         return False
 

@@ -211,23 +211,13 @@ class Expressions:
         )
 
     def _operation(self, node: ast.BinOp) -> Value:
-        left, right = self.value(node.left), self.value(node.right)
-        folded = _folded(node.op, left.literal, right.literal)
-        if folded is not UNKNOWN_LITERAL:
-            return constant(folded)
-        is_path = isinstance(node.op, ast.Div) and (
-            left.type in sources.PATH_TYPES or right.type in sources.PATH_TYPES
-        )
-        found = mixed([left, right], type="pathlib.Path" if is_path else "")
-        if isinstance(node.op, ast.Mod) and not isinstance(left.literal, str) and right.fixed:
-            found = found.marked("range")
-        if isinstance(node.op, ast.FloorDiv | ast.Mod):
-            return found
-        if not isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div):
-            return found
-        # A length of a text is not that of two texts.
-        if found.marks and isinstance(node.op, ast.Add) and found.origins:
-            return found.replaced(marks=found.marks - {"size"}) if "size" in found.marks else found
+        # A sum of thousands of terms is a tree as deep: its left side is read in a loop.
+        spine = [node]
+        while isinstance(spine[-1].left, ast.BinOp):
+            spine.append(spine[-1].left)
+        found = self.value(spine[-1].left)
+        for each in reversed(spine):
+            found = self._values[each] = _operated(each, found, self.value(each.right))
         return found
 
     def _choice(self, node: ast.BoolOp) -> Value:
@@ -374,6 +364,23 @@ def _is_object(value: Value) -> bool:
     if not value.comes_from("request") or value.through:
         return True
     return value.type.partition(".")[0] in _COMPUTING
+
+
+def _operated(node: ast.BinOp, left: Value, right: Value) -> Value:
+    """The value of an operation, given those of its sides."""
+    folded = _folded(node.op, left.literal, right.literal)
+    if folded is not UNKNOWN_LITERAL:
+        return constant(folded)
+    is_path = isinstance(node.op, ast.Div) and (
+        left.type in sources.PATH_TYPES or right.type in sources.PATH_TYPES
+    )
+    found = mixed([left, right], type="pathlib.Path" if is_path else "")
+    if isinstance(node.op, ast.Mod) and not isinstance(left.literal, str) and right.fixed:
+        return found.marked("range")
+    if isinstance(node.op, ast.Add) and found.origins and "size" in found.marks:
+        # A limited text with another one behind it is longer.
+        return found.replaced(marks=found.marks - {"size"})
+    return found
 
 
 def _part(base: Value, index: Value) -> Value | None:

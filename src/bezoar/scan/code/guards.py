@@ -26,6 +26,9 @@ _SIZES = {
 }
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
+#: Longer chains of attributes are not remembered.
+_MAX_PARTS = 24
+
 Marked = tuple[ast.expr, str]
 
 
@@ -36,15 +39,18 @@ def key_of(node: ast.AST) -> str:
         >>> key_of(ast.parse("req.body['shots']", mode="eval").body)
         "req.body['shots']"
     """
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        base = key_of(node.value)
-        return f"{base}.{node.attr}" if base else ""
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-        base = key_of(node.value)
-        return f"{base}[{node.slice.value!r}]" if base else ""
-    return ""
+    parts: list[str] = []
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Attribute):
+            parts.append(f".{node.attr}")
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            parts.append(f"[{node.slice.value!r}]")
+        else:
+            return ""
+        if len(parts) > _MAX_PARTS:
+            return ""
+        node = node.value
+    return "".join((node.id, *reversed(parts)))
 
 
 def marks_of(test: ast.expr, *, holds: bool) -> Iterator[Marked]:

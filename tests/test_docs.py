@@ -45,14 +45,21 @@ from bezoar.report.data import schema
 from bezoar.report.reproduction_pages import write_pages
 
 ROOT = Path(__file__).parent.parent
-RUN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RUN = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "scan").glob("*.md")),
+]
 READ = [
     *RUN,
     *sorted((ROOT / "design").glob("*.md")),
     *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
 ]
 REPRODUCTIONS = ROOT / "docs" / "reproductions"
-GENERATED = sorted(REPRODUCTIONS.rglob("*.md"))
+GENERATED = [
+    *sorted(REPRODUCTIONS.rglob("*.md")),
+    *sorted((ROOT / "docs" / "scan" / "rules").glob("*.md")),
+]
 
 # Trainings in single precision differ between machines, by a test sample or two.
 TOLERANCE = 0.05

@@ -99,7 +99,15 @@ def _finished(facts: RuleFacts, text: str) -> str:
 
 
 def _texts(examples: Iterable[Example]) -> list[scan_explain.ExampleText]:
-    return [(example.name, example.code, example.file) for example in examples]
+    return [(example.name, _marked(example), example.file) for example in examples]
+
+
+def _marked(example: Example) -> str:
+    """The code with markers also where the file itself has no comments to hold them."""
+    lines = example.code.strip("\n").split("\n")
+    for number in example.lines:
+        lines[number - 1] += "  # <- here"
+    return "\n".join(lines)
 
 
 def _file(facts: RuleFacts) -> str:

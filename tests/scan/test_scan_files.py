@@ -228,7 +228,14 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_names_that_no_report_expects(tmp_path: Path) -> None:
-    names = ["new\nline.py", "tab\there.py", "quote'\"<>&.py", "\u202egnp.py", "\U0001f40d.py", " .py"]
+    names = [
+        "new\nline.py",
+        "tab\there.py",
+        "quote'\"<>&.py",
+        "\u202egnp.py",
+        "\U0001f40d.py",
+        " .py",
+    ]
     write(tmp_path, dict.fromkeys(names, PICKLE))
     (tmp_path / os.fsdecode(b"not-utf-8-\xff.py")).write_text(PICKLE)
     record = scanned(tmp_path)

@@ -66,7 +66,7 @@ MAGICS = [
     "msg = 'a %s' \\\n  % x",
     's = """\n%not magic\n!neither\n"""',
     "s = '''%a\n'''\n%time y",
-    "# it's \"\"\" a comment\n%time y",
+    '# it\'s """ a comment\n%time y',
     "x = 'what?'",
     "x = y != z",
     "    x = 1\n    y = 2",
@@ -89,7 +89,9 @@ def test_magics_hide_neither_their_cell_nor_the_next(tmp_path: Path, magic: str)
     assert places(tmp_path, text) == [("QSA201", 1, line), ("QSA201", 2, 1)]
 
 
-@pytest.mark.parametrize("name", ["%%bash", "%%sh", "%%html", "%%R", "%%writefile notes.txt", "%%sql"])
+@pytest.mark.parametrize(
+    "name", ["%%bash", "%%sh", "%%html", "%%R", "%%writefile notes.txt", "%%sql"]
+)
 def test_a_cell_of_another_language_is_no_python(tmp_path: Path, name: str) -> None:
     text = notebook(f"{name}\nif then ( fi\npickle.load(f)", LOAD)
     assert places(tmp_path, text) == [("QSA201", 2, 2)]

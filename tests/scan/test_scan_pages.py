@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import get_args
 
-from bezoar.cli import scan as command
+from bezoar.report.scan import FORMATS
 from bezoar.scan.code import guards, sources
 from bezoar.scan.code.module import Module
 from bezoar.scan.rule import Framework
@@ -38,7 +38,7 @@ def test_every_setting_is_told_with_its_default() -> None:
 
 
 def test_every_format_is_told() -> None:
-    assert first_cells(GUIDE, "| `--format` | for |") == list(command._FORMATS)
+    assert first_cells(GUIDE, "| `--format` | for |") == list(FORMATS)
 
 
 def test_the_guide_to_rules_names_what_there_is() -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from bezoar._version import __version__
@@ -88,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NOTHING_FOUND
     except OSError as error:
         _maybe_traceback()
+        with suppress(OSError):
+            # What could not leave is not tried again at the exit.
+            _written_out(FAILED)
         return _fail(f"the system refused: {error}", FAILED)
     except Exception as error:  # noqa: BLE001 - the last door before a user
         _maybe_traceback()

@@ -65,7 +65,8 @@ def candidates(
     Args:
         paths: files and folders.
         root: what paths are told relative to.
-        exclude: patterns of names or relative paths, ``*`` and ``?`` as in a shell.
+        exclude: patterns of names or relative paths, ``*`` and ``?`` as in a shell, besides the
+            folders `EXCLUDED`.
         skip: is told of what cannot be examined, and why.
 
     Raises:
@@ -95,7 +96,9 @@ def _tree(
     for here, folders, files in os.walk(folder, onerror=failed):
         base = Path(here)
         folders[:] = sorted(
-            name for name in folders if not _excluded(relative(base / name, root), name, exclude)
+            name
+            for name in folders
+            if name not in EXCLUDED and not _excluded(relative(base / name, root), name, exclude)
         )
         for name in sorted(files):
             if not _excluded(relative(base / name, root), name, exclude):

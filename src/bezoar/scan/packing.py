@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from bezoar.contracts.code_findings import CodeFinding, Place, Step
@@ -39,9 +40,14 @@ def packed(result: Examined) -> str:
     """`result` as JSON text.
 
     Raises:
-        HoldsSecret: a constant or a line of code that other files may want to know is a token.
+        HoldsSecret: what it tells other files is, or holds, something like a token.
     """
-    return json.dumps(_packed(result), separators=(",", ":"))
+    whole = _packed(result)
+    # Findings are masked already; constants and lines of code are as they were written.
+    told = set(_texts([whole["v"]["exports"], whole["v"]["passed"]]))
+    if any(masked(text) != text for text in told):
+        raise HoldsSecret
+    return json.dumps(whole, separators=(",", ":"))
 
 
 def unpacked(text: str) -> Examined:
@@ -59,17 +65,27 @@ def unpacked(text: str) -> Examined:
     return result
 
 
-def _packed(item: Any) -> Any:
-    if item is None or isinstance(item, bool | int):
-        return item
+def _texts(item: Any) -> Iterator[str]:
+    """All texts in what `_packed` gives, keys left out: those are names."""
     if isinstance(item, str):
-        return _harmless(item)
+        yield item
+    elif isinstance(item, list):
+        for each in item:
+            yield from _texts(each)
+    elif isinstance(item, dict):
+        for each in item.values():
+            yield from _texts(each)
+
+
+def _packed(item: Any) -> Any:
+    if item is None or isinstance(item, bool | int | str):
+        return item
     if isinstance(item, float):
         return {"~": "float", "v": repr(item)}
     if item is UNKNOWN_LITERAL or isinstance(item, complex | type(...)):
         return {"~": "unknown"}
     if isinstance(item, bytes):
-        return {"~": "bytes", "v": _harmless(item.decode("latin-1")).encode("latin-1").hex()}
+        return {"~": "bytes", "v": item.decode("latin-1")}
     if isinstance(item, Value):
         return {"~": "Value", "v": [_packed(getattr(item, name)) for name in Value.__slots__]}
     if isinstance(item, list):
@@ -87,12 +103,6 @@ def _packed(item: Any) -> Any:
     raise TypeError(f"{name} cannot be packed")
 
 
-def _harmless(text: str) -> str:
-    if masked(text) != text:
-        raise HoldsSecret
-    return text
-
-
 def _unpacked(item: Any) -> Any:
     if isinstance(item, list):
         return [_unpacked(each) for each in item]
@@ -105,7 +115,7 @@ def _unpacked(item: Any) -> Any:
     if kind == "unknown":
         return UNKNOWN_LITERAL
     if kind == "bytes":
-        return bytes.fromhex(inner)
+        return inner.encode("latin-1")
     if kind == "Value":
         fields = dict(zip(Value.__slots__, (_unpacked(each) for each in inner), strict=True))
         return Value(fields.pop("literal"), **fields)

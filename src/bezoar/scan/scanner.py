@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import subprocess
@@ -30,7 +31,6 @@ from bezoar.scan.changes import changed_lines
 from bezoar.scan.code.project import Knowledge, ModuleIndex
 from bezoar.scan.examination import Examined
 from bezoar.scan.files import (
-    EXCLUDED,
     HEAD_BYTES,
     MAX_CODE_BYTES,
     MAX_DOCUMENT_BYTES,
@@ -159,7 +159,7 @@ class _Scan:
     # -- files -------------------------------------------------------------------------------
 
     def _jobs(self) -> list[Job]:
-        exclude = (*EXCLUDED, *self._settings.exclude)
+        exclude = self._settings.exclude
         found: list[tuple[Candidate, str | None]] = []
         for candidate in candidates(self._paths, self._root, exclude, self._skip):
             kind = self._kind(candidate)
@@ -231,10 +231,11 @@ class _Scan:
     def _examined(self, jobs: Sequence[Job]) -> list[Examined]:
         code = {job.path: job for job in jobs if job.kind is None}
         others = [job for job in jobs if job.kind is not None]
+        dependencies = self._dependencies(code)
         setting = Setting(
             rules=tuple(rule.id for rule in self._rules),
             facts=self._facts_by_folder,
-            code_paths=tuple(code),
+            dependencies=dependencies,
             cache=_cache_file() if self._settings.cache else None,
         )
         n_bytes = sum(min(job.n_bytes, 2**20) for job in jobs)
@@ -249,7 +250,7 @@ class _Scan:
                 *examined_project(
                     list(code),
                     lambda work: force.examine([(code[path], known) for path, known in work]),
-                    self._dependencies(code),
+                    dependencies,
                     progress=self._progress,
                 ).values(),
             ]
@@ -257,14 +258,11 @@ class _Scan:
 
     def _dependencies(self, code: Mapping[str, Job]) -> dict[str, frozenset[str]]:
         index = ModuleIndex(code)
-        found = {}
+        found = dict.fromkeys(code, frozenset[str]())
         for path, job in code.items():
-            try:
-                text = read_text(job.file, MAX_CODE_BYTES)
-            except (OSError, ValueError):
-                # Its own examination tells of it; a huge notebook is read without this help.
-                continue
-            found[path] = imported_files(path, text, index)
+            # Its own examination tells of what is wrong; a huge notebook does without this help.
+            with contextlib.suppress(OSError, ValueError):
+                found[path] = imported_files(path, read_text(job.file, MAX_CODE_BYTES), index)
         return found
 
     # -- judgement ---------------------------------------------------------------------------

@@ -52,13 +52,15 @@ class Setting:
     """What all jobs of a scan share.
 
     Attributes:
-        rules: ids of the rules that are asked, other files' facts, all paths of code, and the
-            file of the cache (None without).
+        rules: ids of the rules that are asked.
+        facts: folder to what its manifests say.
+        dependencies: every file of code with the files that it seems to import.
+        cache: the file of the cache, None without.
     """
 
     rules: tuple[str, ...]
     facts: Mapping[str, ProjectFacts]
-    code_paths: tuple[str, ...]
+    dependencies: Mapping[str, frozenset[str]]
     cache: Path | None
 
 
@@ -94,6 +96,7 @@ class _Worker:
                 job.path,
                 text.encode(errors="replace"),
                 facts,
+                sorted(self.setting.dependencies[job.path]),
                 state_of(knowledge),
             )
             known = self.cache.get(key)
@@ -136,11 +139,11 @@ def _worker(setting: Setting, rules: Sequence[Rule]) -> _Worker:
     return _Worker(
         setting=setting,
         rules=tuple(rules),
-        index=ModuleIndex(setting.code_paths),
+        index=ModuleIndex(setting.dependencies),
         cache=Cache(setting.cache) if setting.cache is not None else None,
         ruleset=""
         if setting.cache is None
-        else key_of(setting.rules, setting.code_paths, _state_of_code(rules)),
+        else key_of(setting.rules, _state_of_code(rules)),
     )
 
 
@@ -149,8 +152,8 @@ _HERE: list[_Worker] = []
 
 
 def _start(setting: Setting) -> None:
-    # Ctrl-C goes to all processes of a terminal; the one that answers it ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C goes to all processes of a terminal: this one ends silently, the first one says it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     wanted = set(setting.rules)
     _HERE.append(_worker(setting, [rule for rule in all_rules() if rule.id in wanted]))
 

@@ -84,6 +84,12 @@ def test_arrays_that_lie(content: bytes, words: str, tmp_path: Path) -> None:
         assert words in hit.message
 
 
+def test_arrays_of_python_2(tmp_path: Path) -> None:
+    file = tmp_path / "old.npy"
+    file.write_bytes(make.npy_with(NPY.replace("3", "3L"), bytes(24)))
+    assert not make.findings(MALFORMED, file)
+
+
 def test_arrays_of_numpy(tmp_path: Path) -> None:
     numpy = pytest.importorskip("numpy")
     arrays = {

@@ -55,6 +55,11 @@ ALIASES = [
         "try:\n    import cPickle as p\nexcept ImportError:\n    import pickle as p\np.load(f)",
         "pickle.load",
     ),
+    ("if fast:\n    import joblib\nelse:\n    joblib = None\njoblib.load(f)", "joblib.load"),
+    (
+        "try:\n    import joblib\nexcept ImportError:\n    joblib = None\njoblib.load(f)",
+        "joblib.load",
+    ),
     ("import json as pickle\npickle.load(f)", "json.load"),
     ("eval(x)", "eval"),
     ("import builtins\nbuiltins.eval(x)", "eval"),
@@ -153,6 +158,19 @@ def test_imports_are_known_by_their_canonical_names() -> None:
 
 
 PROJECTS = [
+    {
+        "pkg/io_.py": "def load(p): return open(p).read()",
+        "app.py": "from pkg import io_\nsink(io_.load(x))",
+    },
+    {
+        "pkg/io_.py": "def load(p): return open(p).read()",
+        "pkg/app.py": "from . import io_\nsink(io_.load(x))",
+    },
+    {
+        "pkg/__init__.py": "from .io_ import load as read",
+        "pkg/io_.py": "def load(p): return open(p).read()",
+        "app.py": "import pkg\nsink(pkg.read(x))",
+    },
     ({"io_.py": "def load(p): return open(p).read()", "app.py": "import io_\nsink(io_.load(x))"}),
     (
         {

@@ -29,6 +29,7 @@ CONSTANTS = [
     ("a = b = 5\nsink(a)", 5),
     ("def f():\n    return 4\nsink(f())", 4),
     ("x = None\nsink(x)", None),
+    ("class C:\n    N = 7\nsink(C.N)", 7),
     ("sink(b'ab')", b"ab"),
     ("A = ' a '\nsink(A.strip())", "a"),
     ("sink(True)", True),

@@ -165,6 +165,8 @@ HANDLERS = [
     "import json\ndef lambda_handler(event, context):\n    sink(json.loads(event['body']))",
     "from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('a')\n@mcp.tool()\ndef run(x: str):\n    sink(x)",
     "from aiohttp import web\nroutes = web.RouteTableDef()\n@routes.post('/a')\nasync def run(request):\n    sink(await request.json())",
+    "import tornado.web\nclass Jobs(tornado.web.RequestHandler):\n    def post(self):\n        sink(self.request.body)",
+    "from rest_framework.views import APIView\nclass Jobs(APIView):\n    def post(self, request):\n        sink(self.request.data)",
     "import streamlit as st\nsink(st.text_input('a'))",
 ]
 

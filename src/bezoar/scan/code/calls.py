@@ -92,7 +92,7 @@ class Calls:
         if receiver is None or not method:
             return ""
         if receiver.type:
-            return reader.method_name(receiver.type, method)
+            return reader.project.method_name(receiver.type, method)
         if receiver.made_by in sources.ATTRIBUTES:
             return f"{receiver.made_by}.{method}"
         return f"?.{method}"
@@ -103,8 +103,9 @@ class Calls:
         name = call.name
         if ":" in name:
             return self._project(call)
-        inputs = [*([call.receiver] if call.receiver is not None else []), *call.args]
-        inputs.extend(call.keywords.values())
+        inputs = [*call.args, *call.keywords.values()]
+        if call.receiver is not None and not _is_draw(call):
+            inputs.insert(0, call.receiver)
         if sources.is_clean(name):
             return FIXED if all(each.fixed for each in inputs) else Value(made_by=name)
         if call.method in _FILLING and call.receiver is not None:
@@ -146,6 +147,8 @@ class Calls:
         marks = common_marks(inputs) - {"size", "length"}
         name, method = call.name, call.method
         own = sources.MARKS.get(name)
+        if name == "re.sub" and not (call.args and sources.keeps_only_listed(call.args[0].literal)):
+            own = None
         if own is None and (name.startswith("?") or (call.receiver is not None)):
             own = sources.METHOD_MARKS.get(method)
         if own is None and method in sources.TRANSFORM_METHODS:
@@ -235,15 +238,15 @@ class Calls:
 
     def _project(self, call: Call) -> Value:
         reader = self._reader
-        reader.refer(call.name)
-        facts = reader.class_named(call.name)
+        reader.project.refer(call.name)
+        facts = reader.project.class_named(call.name)
         if facts is not None:
             return self._made(call, facts.is_enum)
-        summary = reader.summary_of(call.name)
+        summary = reader.functions.summary_of(call.name)
         bound = self._bound(call, summary.params if summary else ())
-        reader.passes(call, bound)
+        reader.functions.passes(call, bound)
         # The callee may have been read on this occasion, with these very arguments.
-        summary = reader.summary_of(call.name)
+        summary = reader.functions.summary_of(call.name)
         if summary is None:
             return mixed([*([call.receiver] if call.receiver else []), *call.args])
         self._check_arguments(call, summary)
@@ -252,21 +255,21 @@ class Calls:
     def _partial(self, call: Call) -> None:
         """`partial(f, x)`: f is given x."""
         callee = call.args[0].made_by
-        summary = self._reader.summary_of(callee)
+        summary = self._reader.functions.summary_of(callee)
         if summary is not None:
             bound = dict(zip(summary.params, call.args[1:], strict=False))
             bound.update((k, v) for k, v in call.keywords.items() if k in summary.params)
-            self._reader.passes(call, bound, callee=callee)
+            self._reader.functions.passes(call, bound, callee=callee)
 
     def _made(self, call: Call, is_enum: bool) -> Value:
         """An object of a class of the project."""
         reader = self._reader
         inputs = [*call.args, *call.keywords.values()]
-        init = reader.method_name(call.name, "__init__")
-        summary = reader.summary_of(init)
+        init = reader.project.method_name(call.name, "__init__")
+        summary = reader.functions.summary_of(init)
         if summary is not None:
-            reader.passes(call, self._bound(call, summary.params), callee=init)
-        keep = reader.is_record(call.name)
+            reader.functions.passes(call, self._bound(call, summary.params), callee=init)
+        keep = reader.project.is_record(call.name)
         found = mixed(inputs, type=call.name) if keep else Value(type=call.name)
         parts = {key: each for key, each in call.keywords.items() if not key.startswith("**")}
         found = found.replaced(made_by=call.name, fixed=_all_fixed(inputs))
@@ -322,6 +325,13 @@ class Calls:
             marks=marks,
             parts=result.parts,
         )
+
+
+def _is_draw(call: Call) -> bool:
+    """Whether the receiver is a generator of random numbers, which decides nothing."""
+    if call.method in sources.DRAWS:
+        return bool(call.args)
+    return call.method in sources.NUMBER_DRAWS and call.name.startswith(("?", "random.", "numpy."))
 
 
 def _is_fixed_table(value: Value | None) -> bool:

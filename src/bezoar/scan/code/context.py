@@ -9,9 +9,26 @@ from typing import Any, Protocol
 from bezoar.contracts.code_findings import Step
 from bezoar.scan.code.call import Call
 from bezoar.scan.code.declarations import Function
-from bezoar.scan.code.project import ClassFacts, Knowledge, Summary
+from bezoar.scan.code.project import Summary
+from bezoar.scan.code.project_view import ProjectView
 from bezoar.scan.code.scopes import Scope
 from bezoar.scan.code.values import Value
+
+
+class FunctionReader(Protocol):
+    """What calls ask of the functions: `bezoar.scan.code.functions.Functions` is the one."""
+
+    def summary_of(self, name: str) -> Summary | None:
+        """What a call of a function of the project does."""
+        ...
+
+    def property_value(self, name: str) -> Value | None:
+        """What a property gives."""
+        ...
+
+    def passes(self, call: Call, bound: dict[str, Value], *, callee: str = "") -> None:
+        """Remembers what a call passes."""
+        ...
 
 
 class Context(Protocol):
@@ -19,8 +36,10 @@ class Context(Protocol):
 
     path: str
     scope: Scope
-    knowledge: Knowledge
     function: Function | None
+    #: The project as the file sees it, and the functions of the file.
+    project: ProjectView
+    functions: FunctionReader
     #: Every expression that was read, with its value; every call.
     values: dict[ast.AST, Value]
     found: dict[ast.Call, Call]
@@ -61,34 +80,12 @@ class Context(Protocol):
         """A station of a flow."""
         ...
 
-    def refer(self, name: str) -> None:
-        """Remembers that another file's name is used."""
+    def within(
+        self, function: Function, scope: Scope
+    ) -> AbstractContextManager[list[tuple[ast.expr, Value]]]:
+        """Reads the body of a function for a while; gives the list of what it returns."""
         ...
 
-    def project_member(self, owner: str, name: str) -> str:
-        """The canonical name of a member of a module or class of the project."""
-        ...
-
-    def class_named(self, name: str) -> ClassFacts | None:
-        """A class of the project."""
-        ...
-
-    def class_attribute(self, base: Value, name: str) -> Value | None:
-        """An attribute of an object of a class of the project."""
-        ...
-
-    def method_name(self, owner: str, method: str) -> str:
-        """The canonical name of a method."""
-        ...
-
-    def is_record(self, name: str) -> bool:
-        """Whether objects of a class are little more than their arguments."""
-        ...
-
-    def summary_of(self, name: str) -> Summary | None:
-        """What a call of a function of the project does."""
-        ...
-
-    def passes(self, call: Call, bound: dict[str, Value], *, callee: str = "") -> None:
-        """Remembers what a call passes."""
+    def block(self, statements: list[ast.stmt]) -> bool:
+        """Reads statements; whether the way ends in them."""
         ...

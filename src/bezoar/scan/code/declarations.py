@@ -87,6 +87,7 @@ _PARAMETER_FIELDS = frozenset(
 _FINITE_TYPES = frozenset({"pydantic.FiniteFloat", "pydantic.StrictInt"})
 _LISTED_TYPES = frozenset({"uuid.UUID", "pydantic.UUID4", "pydantic.UUID1", "bool"})
 _SMALL_TYPES = frozenset({"float", "int", "str", "bytes", "bool", "complex"})
+_PLAIN_TYPES = frozenset({"", "float", "int", "bool", "complex", "None", "list", "dict", "object"})
 _VALIDATORS = frozenset(
     {"pydantic.validator", "pydantic.field_validator", "pydantic.functional_validators"}
 )
@@ -108,6 +109,7 @@ class Function:
         class_name: the class that it is a method of, "" for none.
         bases: canonical names of that class's bases.
         is_route: a framework calls it with what a client sent.
+        is_command: a framework calls it with what stands on the command line.
         is_qnode: it describes a quantum circuit.
         returns: each returned expression with its value.
     """
@@ -124,7 +126,6 @@ class Function:
     is_command: bool = False
     is_qnode: bool = False
     returns: tuple[tuple[ast.expr, Value], ...] = ()
-    request_params: frozenset[str] = frozenset()
 
     @property
     def decorator_nodes(self) -> list[ast.expr]:
@@ -337,6 +338,18 @@ def _limits(call: ast.Call, type_name: str) -> frozenset[str]:
     if isinstance(infinite, ast.Constant) and infinite.value is False:
         marks.add("finite")
     return frozenset(marks | _type_marks(type_name))
+
+
+def class_type(name: str) -> str:
+    """An annotation as the class of a value: small types say nothing worth keeping.
+
+    Example:
+        >>> class_type("qiskit.QuantumCircuit"), class_type("float")
+        ('qiskit.QuantumCircuit', '')
+    """
+    if name in _PLAIN_TYPES or name.startswith("typing."):
+        return ""
+    return name
 
 
 def class_facts(node: ast.ClassDef, canonical: str, name_of: Namer) -> ClassFacts:

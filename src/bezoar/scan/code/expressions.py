@@ -104,7 +104,7 @@ class Expressions:
         if not owner:
             return ""
         if ":" in owner:
-            return self._reader.project_member(owner, name)
+            return self._reader.project.member(owner, name)
         return canonical(f"{owner}.{name}")
 
     # -- single expressions ------------------------------------------------------------------
@@ -137,8 +137,8 @@ class Expressions:
             origin = Origin(kind, (self._reader.step(node, _TOLD.get(kind, "comes from outside")),))
             return Value(origins=frozenset({origin}), made_by=name)
         if ":" in name:
-            self._reader.refer(name)
-            known = self._reader.knowledge.constants.get(name)
+            self._reader.project.refer(name)
+            known = self._reader.project.knowledge.constants.get(name)
             return known if known is not None else Value(made_by=name)
         return Value(fixed=True, made_by=name)
 
@@ -175,13 +175,19 @@ class Expressions:
     def _declared(self, node: ast.Attribute, name: str, base: Value) -> Value | None:
         """An attribute that a class of the project declares: of the class, or of its object."""
         owner = name.rpartition(".")[0]
-        if ":" in owner and self._reader.class_named(owner) is not None:
-            found = self._reader.class_attribute(Value(type=owner), node.attr)
+        if ":" in owner and self._reader.project.class_named(owner) is not None:
+            found = self._member(Value(type=owner), node.attr)
             if found is not None:
                 return found
         if ":" in base.type and (base.origins or not name):
-            return self._reader.class_attribute(base, node.attr)
+            return self._member(base, node.attr)
         return None
+
+    def _member(self, base: Value, name: str) -> Value | None:
+        found = self._reader.project.attribute(base, name)
+        if isinstance(found, str):
+            return self._reader.functions.property_value(found)
+        return found
 
     def _subscript(self, node: ast.Subscript) -> Value:
         key = key_of(node)

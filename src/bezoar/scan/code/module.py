@@ -12,9 +12,10 @@ from typing import TypeVar, cast
 from bezoar.contracts.code_findings import Place, Step
 from bezoar.scan.code.call import Call
 from bezoar.scan.code.declarations import ClassDeclaration, Function
+from bezoar.scan.code.functions import Passed
 from bezoar.scan.code.guards import key_of
 from bezoar.scan.code.project import Exports, Knowledge, ModuleIndex
-from bezoar.scan.code.reader import Passed, Reader
+from bezoar.scan.code.reader import Reader
 from bezoar.scan.code.values import FIXED, UNKNOWN, UNKNOWN_LITERAL, Origin, Value
 from bezoar.scan.project_facts import ProjectFacts
 from bezoar.scan.source import Source
@@ -83,7 +84,7 @@ class Module:
     @cached_property
     def functions(self) -> tuple[Function, ...]:
         """Every function and method."""
-        found = [reading.function for reading in self._reader.readings.values()]
+        found = [reading.function for reading in self._reader.functions.readings.values()]
         circuits = self._circuits()
         for function in found:
             function.is_qnode = function.is_qnode or function.name in circuits
@@ -92,12 +93,12 @@ class Module:
     @cached_property
     def classes(self) -> tuple[ClassDeclaration, ...]:
         """Every class."""
-        return tuple(self._reader.classes.values())
+        return tuple(self._reader.project.classes.values())
 
     @cached_property
     def imports(self) -> frozenset[str]:
         """Canonical names of all that is imported, modules and members."""
-        return frozenset(self._reader.imports)
+        return frozenset(self._reader.project.imports)
 
     def imports_any(self, *roots: str) -> bool:
         """Whether one of these top-level packages is imported."""
@@ -142,7 +143,7 @@ class Module:
         if call is not None:
             return call.name
         function = self.function_of(node)
-        reading = self._reader.readings.get(function.canonical) if function else None
+        reading = self._reader.functions.readings.get(function.canonical) if function else None
         scope = (reading.last_scope or reading.scope) if reading else self._reader.top
         with self._reader.inside(scope):
             return self._reader.name_of(node)
@@ -241,12 +242,12 @@ class Module:
     @property
     def references(self) -> frozenset[str]:
         """What the file uses of other files of the project."""
-        return frozenset(self._reader.references)
+        return frozenset(self._reader.project.references)
 
     @property
     def passed(self) -> dict[str, dict[str, Passed]]:
         """What calls in this file pass to functions of the project."""
-        return self._reader.passed
+        return self._reader.functions.passed
 
     @property
     def exports(self) -> Exports:
@@ -264,10 +265,10 @@ class Module:
             if "." not in name and "[" not in name and (value.fixed or value.origins or value.type)
         }
         return Exports(
-            classes=tuple(each.facts for each in reader.classes.values()),
+            classes=tuple(each.facts for each in reader.project.classes.values()),
             summaries=tuple(
                 reading.summary
-                for reading in reader.readings.values()
+                for reading in reader.functions.readings.values()
                 if reading.summary is not None and reading.summary.says_something
             ),
             constants=constants,
@@ -333,7 +334,8 @@ class Module:
     @cached_property
     def _by_definition(self) -> dict[ast.AST, Function]:
         return {
-            reading.function.node: reading.function for reading in self._reader.readings.values()
+            reading.function.node: reading.function
+            for reading in self._reader.functions.readings.values()
         }
 
     def _circuits(self) -> frozenset[str]:

@@ -338,6 +338,36 @@ CHECKERS: Final = (
 )
 
 
+#: Draws: what comes out is one of the arguments, whoever's generator it is.
+DRAWS: Final = frozenset({"choice", "choices", "sample", "permutation", "shuffle"})
+#: Draws of a generator that is called so: numbers that nobody outside decides.
+NUMBER_DRAWS: Final = frozenset(
+    {
+        "random",
+        "randint",
+        "randrange",
+        "uniform",
+        "normal",
+        "integers",
+        "standard_normal",
+        "normalvariate",
+        "gauss",
+        "rand",
+        "randn",
+    }
+)
+
+
+def keeps_only_listed(pattern: object) -> bool:
+    """Whether ``re.sub(pattern, "", text)`` leaves listed characters alone.
+
+    Example:
+        >>> keeps_only_listed("[^a-z0-9]"), keeps_only_listed(r"\\s+")
+        (True, False)
+    """
+    return isinstance(pattern, str) and pattern.lstrip("(").startswith(("[^", r"\W", r"\D"))
+
+
 def call_source(name: str) -> str:
     """The kind of origin of what a call gives, "" for none.
 

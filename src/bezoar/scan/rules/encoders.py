@@ -57,6 +57,12 @@ _STATE_PREPARATIONS: Final = frozenset(
     for name, (kind, _, _) in ENCODERS.items()
     if kind == "amplitude" and not name.endswith("AmplitudeEmbedding")
 )
+#: Loaders of pixels. What flows from them is data, whatever it is called.
+_DATA_SETS: Final = re.compile(
+    r"tensorflow\.keras\.datasets\.|cv2\.imread|PIL\.Image\.open|skimage\.io\.imread"
+)
+#: Weights that were trained on data flow from them too.
+_TRAINED: Final = re.compile(r"optim|random|\.fit\b|minimi[sz]e|Parameter|grad", re.IGNORECASE)
 #: Modules of a project that are called after their circuits.
 _QUANTUM_NAME: Final = re.compile(r"quantum|qnn|vqc|qml|qcnn|pqc|qlayer|qkernel", re.IGNORECASE)
 _TORCHQUANTUM_ENCODERS: Final[dict[str, EncodingKind]] = {
@@ -166,7 +172,11 @@ def _rotation(module: Module, call: Call) -> Encoding | None:
 
 def is_feature(module: Module, call: Call, angle: ast.expr) -> bool:
     """Whether the angle of a gate is a feature, by its name or by what it was made of."""
-    return _is_data(module, call, angle) or _was_features(module, call, angle)
+    return (
+        _is_data(module, call, angle)
+        or _was_features(module, call, angle)
+        or _flows_from_data(module, angle)
+    )
 
 
 def _is_data(module: Module, call: Call, angle: ast.expr) -> bool:
@@ -204,11 +214,36 @@ def _loops_over_features(node: ast.AST, names: set[str]) -> bool:
 
 
 def _was_features(module: Module, call: Call, angle: ast.expr) -> bool:
-    """Whether the angle is a name that was given features: ``theta = np.pi * x[i]``."""
-    if not isinstance(angle, ast.Name) or call.function is None:
+    """Whether the angle is made of a name that was given features.
+
+    ``theta = np.pi * x[i]``, and the elements of ``scaled = normalise(inputs)``.
+    """
+    if call.function is None:
         return False
-    given = assignments(module, call.function).get(angle.id, ())
+    if isinstance(angle, ast.Name):
+        return _was_given_features(module, call, angle.id)
+    elements = [node.value for node in ast.walk(angle) if isinstance(node, ast.Subscript)]
+    if not elements or any(is_weights(name) for name in names_in(angle)):
+        return False
+    return any(
+        isinstance(node, ast.Name) and _was_given_features(module, call, node.id)
+        for node in elements
+    )
+
+
+def _was_given_features(module: Module, call: Call, name: str) -> bool:
+    given = assignments(module, call.function).get(name, ())
     return bool(given) and all(holds_features(assign.value) for assign in given)
+
+
+def _flows_from_data(module: Module, angle: ast.expr) -> bool:
+    """Whether an element of an array of any name comes from a data set: ``phi[j]`` of an image."""
+    if not any(isinstance(node, ast.Subscript) for node in ast.walk(angle)):
+        return False
+    through = module.value(angle).through
+    return any(_DATA_SETS.match(name) for name in through) and not any(
+        _TRAINED.search(name) for name in through
+    )
 
 
 def imports_framework(module: Module) -> bool:

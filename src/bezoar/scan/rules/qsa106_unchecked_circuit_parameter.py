@@ -152,7 +152,7 @@ def _fields(module: Module) -> Iterator[Hit]:
                 continue
             if not _ANGLE_FIELD.fullmatch(name):
                 continue
-            if not _FLOATS.search(ast.unparse(statement.annotation)):
+            if not _FLOATS.search(ast.unparse(statement.annotation)) or _is_guarded(module, name):
                 continue
             yield Hit(
                 where=statement,
@@ -162,6 +162,17 @@ def _fields(module: Module) -> Iterator[Hit]:
                 ),
                 confidence="medium",
             )
+
+
+def _is_guarded(module: Module, name: str) -> bool:
+    """Whether `isfinite(body.theta)` stands in the same file."""
+    return any(
+        isinstance(each, ast.Attribute) and each.attr == name
+        for call in module.calls
+        if call.method in ("isfinite", "isnan", "clip")
+        for argument in call.node.args
+        for each in ast.walk(argument)
+    )
 
 
 _BAD = (
@@ -499,6 +510,36 @@ def y(angle: float):
     if not -10 <= angle <= 10:
         raise HTTPException(400, "angle: between -10 and 10")
     return {"gate": str(cirq.ry(angle)(cirq.LineQubit(0)))}
+""",
+    ),
+    Example(
+        name="A field that the handler checks",
+        file="checked.py",
+        code="""
+import math
+import pennylane as qml
+from fastapi import FastAPI, HTTPException
+from pydantic import BaseModel
+
+app = FastAPI()
+dev = qml.device("default.qubit", wires=1)
+
+
+class Turn(BaseModel):
+    phi: float
+
+
+@qml.qnode(dev)
+def circuit(phi):
+    qml.RX(phi, wires=0)
+    return qml.expval(qml.PauliZ(0))
+
+
+@app.post("/turn")
+def turn(body: Turn):
+    if not math.isfinite(body.phi) or abs(body.phi) > 4 * math.pi:
+        raise HTTPException(422, "phi")
+    return {"z": float(circuit(body.phi))}
 """,
     ),
 )

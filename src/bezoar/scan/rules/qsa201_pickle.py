@@ -403,6 +403,39 @@ def refit(model, path):
 """,
         ),
         Example(
+            name="work that is handed to other processes",
+            code="""\
+import os
+import pickle
+from multiprocessing import Pool
+
+import dill
+
+
+def run_all(stage, circuits):
+    job = {"stage_bytes": dill.dumps(stage)}
+    with Pool() as pool:
+        return pool.map(_Call(_run_one, job), circuits)
+
+
+def _run_one(circuit, *, stage_bytes):
+    return dill.loads(stage_bytes).run(circuit)
+
+
+def broadcast(thing, rank, folder):
+    path = os.path.join(folder, "thing.bin")
+    if rank == 0:
+        blob = pickle.dumps(thing)
+        with open(path, "wb") as f:
+            f.write(blob)
+        return thing
+    wait_for(path)
+    with open(path, "rb") as f:
+        blob = f.read()
+    return pickle.loads(blob)
+""",
+        ),
+        Example(
             name="safe YAML loaders, JSON, and other things called load",
             code="""\
 import json

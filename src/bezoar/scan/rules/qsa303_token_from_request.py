@@ -49,6 +49,8 @@ def _reads(module: Module) -> Iterator[Hit]:
             continue
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             continue
+        if _only_asked_for(module, node):
+            continue
         yield Hit(
             where=node,
             message=f"The provider's token `{key}` is taken from the request.",
@@ -65,6 +67,14 @@ def _read(node: ast.AST) -> tuple[str, ast.expr]:
         if node.func.attr in ("get", "pop", "getlist") and isinstance(first, ast.Constant):
             return str(first.value), node.func.value
     return "", ast.Constant(None)
+
+
+def _only_asked_for(module: Module, node: ast.AST) -> bool:
+    """Whether a condition asks if the token is there; where it is taken says more."""
+    parent = module.parent(node)
+    while isinstance(parent, ast.UnaryOp | ast.BoolOp | ast.Compare):
+        node, parent = parent, module.parent(parent)
+    return isinstance(parent, ast.If | ast.While | ast.Assert | ast.IfExp) and parent.test is node
 
 
 def _is_header(holder: ast.expr) -> bool:
@@ -401,6 +411,23 @@ args = parser.parse_args()
 with open("account.json") as handle:
     account = json.load(handle)
 service = QiskitRuntimeService(token=account.get("ibm_token") or args.ibm_token)
+""",
+        ),
+        Example(
+            name="a condition that asks whether a token was sent",
+            code="""\
+from flask import Flask, abort, request
+
+app = Flask(__name__)
+
+
+@app.post("/run")
+def run():
+    if request.form.get("ibm_token"):
+        abort(400, "tokens are kept on the server")
+    if not request.form.get("qasm") or request.form.get("ibmq_token") is not None:
+        abort(400)
+    return submit(request.form["qasm"])
 """,
         ),
         Example(

@@ -24,6 +24,9 @@ _METHODS = frozenset(
     "get post put patch delete head options request send stream Client AsyncClient Session client "
     "resource".split()
 )
+#: Those of them that other objects have as well, and what a call of HTTP gives beside `verify`.
+_VERBS = frozenset("get post put patch delete head options request send stream".split())
+_HTTP_KEYWORDS = frozenset("url timeout params headers json data files auth cookies".split())
 #: Keyword to the value with which it switches the check off.
 _SWITCHES: dict[str, tuple[object, ...]] = {
     "verify": (False,),
@@ -97,7 +100,6 @@ def _switched_off(module: Module, call: Call) -> str:
     """The switch that the call turns, "" for none."""
     http = (
         call.name.startswith((*_CLIENTS, *_AIOHTTP))
-        or (call.method in _METHODS and call.name.startswith("?"))
         or (":" in call.name and bool(_WRAPPER.search(call.method)))
         or is_provider_call(call)
     )
@@ -128,7 +130,12 @@ def _equals(literal: object, wanted: tuple[object, ...]) -> bool:
 
 def _looks_like_http(call: Call) -> bool:
     """A method of an object of unknown class that is called with a URL or a path."""
-    return call.method in _METHODS and "jwt" not in call.name
+    if call.method not in _METHODS or "jwt" in call.name:
+        return False
+    if call.method not in _VERBS or call.node.args or call.has_star:
+        return True
+    # `register.delete(verify=False)` is no HTTP: it says neither where to nor what to send.
+    return any(keyword.arg in _HTTP_KEYWORDS for keyword in call.node.keywords)
 
 
 def _unverified(module: Module, call: Call) -> str:
@@ -423,6 +430,23 @@ claims = jwt.decode(text, KEY, algorithms=["HS256"], verify=False)
 smaller = simplify(circuit, verify=False)
 optimiser.step(verify=False)
 page.click("Run", verify=False)
+""",
+        ),
+        Example(
+            name="registers that are given back without a proof",
+            code="""\
+def compare(left, right):
+    carry = QuantumVariable(2)
+    adder(left, right, carry)
+    carry.delete(verify=False)
+
+
+def multiply(factor):
+    ancilla = factor.duplicate()
+    try:
+        ancilla.delete(verify=False)
+    except NameError:
+        pass
 """,
         ),
         Example(

@@ -28,6 +28,13 @@ _CHECKS: Final = frozenset(
         *("detect_anomaly", "set_detect_anomaly", "isnull_any", "debug_nans"),
     )
 )
+#: Steps of scikit-learn that refuse NaN and infinity when they fit and when they transform; its
+#: scalers alone let NaN through.
+_REFUSES: Final = re.compile(
+    r"sklearn\.(decomposition\.\w+|random_projection\.\w+|manifold\.(Isomap|LocallyLinear\w+)|"
+    r"discriminant_analysis\.\w+|feature_selection\.Select\w+|preprocessing\.Normalizer)"
+    r"\.(fit_transform|transform)|sklearn\.preprocessing\.normalize"
+)
 #: Data sets that come with a library and are known to be finite.
 _OWN_DATA: Final = re.compile(
     r"sklearn\.datasets\.(load|make|fetch)_\w+|torchvision\.datasets\.\w+|"
@@ -88,6 +95,8 @@ def _is_outside(value: Value, own_data: bool) -> bool:
         return False
     for name in value.through:
         if _OWN_DATA.fullmatch(name) or _MADE.fullmatch(name) or name.startswith(_SYMBOLS):
+            return False
+        if _REFUSES.fullmatch(name):
             return False
     # A parameter may be anything, but a module that makes its own data passes those.
     outside = value.comes_from(*(kind for kind in _OUTSIDE if kind != "parameter"))
@@ -302,6 +311,31 @@ def circuit(x, weights):
     qml.AngleEmbedding(x, wires=range(4))
     qml.StronglyEntanglingLayers(weights, wires=range(4))
     return qml.expval(qml.PauliZ(0))
+""",
+        ),
+        Example(
+            name="components of scikit-learn, which refuses what is not finite",
+            file="components.py",
+            code="""\
+import numpy as np
+import pandas as pd
+import pennylane as qml
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import MinMaxScaler
+
+table = pd.read_csv("cells.csv").to_numpy()
+angles = MinMaxScaler((0, np.pi)).fit_transform(PCA(n_components=4).fit_transform(table))
+dev = qml.device("default.qubit", wires=4)
+
+
+@qml.qnode(dev)
+def circuit(x, weights):
+    qml.AngleEmbedding(x, wires=range(4))
+    qml.StronglyEntanglingLayers(weights, wires=range(4))
+    return qml.expval(qml.PauliZ(0))
+
+
+scores = [circuit(row, WEIGHTS) for row in angles]
 """,
         ),
         Example(

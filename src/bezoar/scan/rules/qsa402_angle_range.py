@@ -53,6 +53,13 @@ _BOUNDING_WORD: Final = re.compile(
     re.IGNORECASE,
 )
 
+#: What comes out of a model; a sigmoid of it says nothing of what went in.
+_OUTPUTS: Final = re.compile(
+    r"^(y|pred|preds|out|output|outputs|logits?|scores?|losses?|loss|probs?|counts?|correct|total)"
+    r"(_|$)|prediction|_pred|logit|_out$|_counts$",
+    re.IGNORECASE,
+)
+
 _PREPARES: Final = re.compile(r"preprocess|prepare|load_dataset|get_data(set)?\b|load_data\b")
 _PREPARED_FILE: Final = re.compile(
     r"scaled|normali[sz]ed|processed|pca|reduced|encoded", re.IGNORECASE
@@ -136,11 +143,14 @@ def _bounds_somewhere(module: Module) -> bool:
     if any(name.rpartition(".")[2] in _BOUNDING for name in module.imports):
         return True
     for call in module.calls:
-        if call.method in _BOUNDING or _BOUNDING_WORD.search(call.method):
+        bounds = call.method in _BOUNDING or _BOUNDING_WORD.search(call.method)
+        if bounds and not _is_of_outputs(call.node.args):
             return True
         if _is_prepared_elsewhere(module, call):
             return True
     for node in module.nodes(ast.BinOp, ast.AugAssign):
+        if _is_of_outputs([node.left if isinstance(node, ast.BinOp) else node.target]):
+            continue
         if isinstance(node.op, ast.Div) and _is_bound(
             node.right if isinstance(node, ast.BinOp) else node.value
         ):
@@ -152,11 +162,19 @@ def _bounds_somewhere(module: Module) -> bool:
     return False
 
 
+def _is_of_outputs(arguments: list[ast.expr]) -> bool:
+    """Whether what is bounded is a prediction or a count, and no feature."""
+    names = [name for argument in arguments for name in names_in(argument)]
+    return bool(names) and all(_OUTPUTS.search(name) for name in names)
+
+
 def _is_prepared_elsewhere(module: Module, call: Call) -> bool:
     """Whether another file prepares the data, or they lie in a file that is called so."""
     # A scaler that came as an argument may be any.
     if call.method in ("transform", "fit_transform") and call.name.startswith("?."):
-        return True
+        # scaler = StandardScaler().fit(X) is that scaler still.
+        made_by = call.receiver.made_by if call.receiver is not None else ""
+        return not _UNBOUNDED.fullmatch(made_by)
     known = call.name.startswith((f"{module.path}:", "tensorflow."))
     if _PREPARES.search(call.method) and not known:
         return True

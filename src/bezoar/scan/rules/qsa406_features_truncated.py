@@ -37,8 +37,9 @@ _WARNINGS: Final = frozenset(("warn", "warning"))
 
 def check(module: Module) -> Iterator[Hit]:
     """Reports `range(min(features, qubits))`, `x[:n_qubits]` and `x[i % len(x)]` in encoders."""
-    if module.is_test or not imports_framework(module):
+    if module.is_test:
         return
+    quantum = imports_framework(module)
     encoding = {id(one.call.function.node) for one in encodings(module) if one.call.function}
     for node in module.nodes(ast.Call, ast.Subscript):
         function = module.function_of(node)

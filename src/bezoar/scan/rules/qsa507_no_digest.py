@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,11 @@ _SINK_CALLS = frozenset(
     {"numpy.load", "torch.load", "pickle.loads", "pickle.load", "joblib.load", "h5py.File"}
     | {"tarfile.open", "scipy.io.loadmat", "gzip.decompress", "qiskit.qpy.load"}
 )
+#: File names of pictures that are shown to people.
+_PICTURE = re.compile(
+    r"\b(logo|icon|favicon|avatar|badge|banner|thumbnail)[\w.{}-]*\.(png|jpe?g|svg|gif|ico)\b",
+    re.IGNORECASE,
+)
 _RAW = frozenset({"content", "iter_content", "raw", "iter_bytes", "read", "text", "data"})
 
 
@@ -136,8 +142,14 @@ def _fetched(module: Module, call: Call) -> str:
     if call.name in _READERS:
         return shown if is_remote(text) else ""
     if call.name in _ANSWERS and not is_local_host(host_of(text)):
-        return shown if _kept_as_data(module, call) else ""
+        return shown if _kept_as_data(module, call) and not _is_picture(module, call) else ""
     return ""
+
+
+def _is_picture(module: Module, call: Call) -> bool:
+    """Whether the answer is kept as a logo or an icon, which no model learns from."""
+    scope = call.function.node if call.function is not None else module.statement_of(call.node)
+    return bool(_PICTURE.search(ast.unparse(scope)))
 
 
 def _digest_given(module: Module, call: Call) -> bool:
@@ -384,6 +396,20 @@ def status(job_id):
 
 def submit(circuit):
     return requests.post("https://api.host.org/jobs", json={"qasm": circuit}, timeout=9).json()
+""",
+        ),
+        Example(
+            name="a logo for people to look at",
+            code="""\
+import requests
+
+
+def brand(folder, link):
+    answer = requests.get(link, timeout=5)
+    answer.raise_for_status()
+    for size in ("32x32", "64x64"):
+        with open(folder / f"logo-{size}.png", "wb") as handle:
+            handle.write(answer.content)
 """,
         ),
         Example(

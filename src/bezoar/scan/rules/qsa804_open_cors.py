@@ -473,8 +473,8 @@ RULE = Rule(
     why="""A browser sends the cookies of a job service along when a page of another site calls it,
 if the service says so. With `allow_origins=["*"]` and `allow_credentials=True` Starlette answers
 the origin of whoever asks, and so does Flask-CORS with `supports_credentials=True` and no list of
-origins. Any page that a signed-in researcher opens can then submit circuits in his name, spend his
-provider credit and read his results.
+origins. Any page that a signed-in researcher opens can then submit circuits in their name, spend
+their provider credit and read their results.
 
 `*` without credentials is not reported: a browser then sends no cookies.""",
     remedy="List the origins of your own pages, or leave credentials off.",

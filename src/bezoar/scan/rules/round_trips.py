@@ -65,10 +65,33 @@ def own_output(module: Module, source: ast.expr | None) -> bool:
         return False
     if module.value(source).through & _SERIALISERS or _made_of(module, source, _SERIALISERS):
         return True
+    if _comes_from_own_process(module, source):
+        return True
     wanted = _target(module, source)
     if not wanted:
         return False
     return any(_target(module, node) == wanted for node in _written(module, source))
+
+
+def _comes_from_own_process(module: Module, source: ast.expr) -> bool:
+    """Whether `source` is a parameter of a private function to which the same file hands, under
+    that name, what it has just serialised: work for another process."""
+    function = module.function_of(source)
+    if not isinstance(source, ast.Name) or function is None:
+        return False
+    if source.id not in function.params or not function.name.startswith("_"):
+        return False
+    given: list[ast.expr] = []
+    for node in module.nodes(ast.Call, ast.Dict):
+        if isinstance(node, ast.Call):
+            given += [each.value for each in node.keywords if each.arg == source.id]
+        elif isinstance(node, ast.Dict):
+            given += [
+                value
+                for key, value in zip(node.keys, node.values, strict=True)
+                if isinstance(key, ast.Constant) and key.value == source.id
+            ]
+    return bool(given) and all(_made_of(module, each, _SERIALISERS) for each in given)
 
 
 def _written(module: Module, source: ast.expr) -> list[ast.expr]:
@@ -79,6 +102,11 @@ def _written(module: Module, source: ast.expr) -> list[ast.expr]:
         if call.function is not inside or call.node.lineno > source.lineno:
             continue
         where = _WRITERS.get(call.name)
+        if call.method in ("write", "write_bytes") and isinstance(call.node.func, ast.Attribute):
+            # handle.write(pickle.dumps(model))
+            if call.node.args and _made_of(module, call.node.args[0], _SERIALISERS):
+                found.append(call.node.func.value)
+            continue
         if where is None and call.name.startswith("?."):
             where = _WRITING_METHODS.get(call.method)
         if where is None and call.method in ("to_pickle", "to_dill"):

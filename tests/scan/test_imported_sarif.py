@@ -143,8 +143,8 @@ def test_absolute_addresses_and_suppressed_results(project: Path, tmp_path: Path
         '{"runs": [5]}',
         '{"runs": [{"results": [5]}]}',
         "[" * 99999,
-    ]
-    + ['{"runs": [{"tool": {"driver": {}}, "results": [{"locations": [5]}]}]}'],
+        '{"runs": [{"tool": {"driver": {}}, "results": [{"locations": [5]}]}]}',
+    ],
     ids=range(9),
 )
 def test_what_is_no_sarif(tmp_path: Path, text: str) -> None:

@@ -110,7 +110,7 @@ def test_a_scanner_that_changed_forgets(
 ) -> None:
     scanned(project, cache=True)
     examined.clear()
-    monkeypatch.setattr(workload, "_state_of_code", lambda rules: (("rule.py", 1, 2),))
+    monkeypatch.setattr(workload, "_state_of_code", lambda _: (("rule.py", 1, 2),))
     scanned(project, cache=True)
     assert set(examined) == {"a.py", "app.py", "n.ipynb", "store.py"}
 

@@ -79,7 +79,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     [
         ("latin.py", "# caf\xe9\n".encode("latin-1") + PICKLE.encode(), 3),
         ("coding.py", "# coding: latin-1\n# caf\xe9\n".encode("latin-1") + PICKLE.encode(), 4),
-        ("vim.py", "# vim: set fileencoding=cp1252 :\n".encode() + PICKLE.encode(), 3),
+        ("vim.py", b"# vim: set fileencoding=cp1252 :\n" + PICKLE.encode(), 3),
         ("powershell.py", ("\ufeff" + PICKLE).encode("utf-16-le"), 2),
         ("big.py", ("\ufeff" + PICKLE).encode("utf-16-be"), 2),
         ("bom.py", b"\xef\xbb\xbf" + PICKLE.encode(), 2),
@@ -149,7 +149,7 @@ def test_a_syntax_error_is_told_where_it_is(tmp_path: Path) -> None:
         "x = " + "[" * 80 + "]" * 80 + "\n",
         "".join(" " * depth + f"def f{depth}():\n" for depth in range(80)) + " " * 80 + "pass\n",
         "x.a" + ".b" * 300 + "\n",
-        "x" + "()" * 3_000 + "\n",
+        "x" + "()" * 300 + "\n",
         "if a:\n    pass\n" + "elif b:\n    pass\n" * 1_000,
         "x = 1\n" * 20_000,
         "".join(f"def f{n}(a):\n    return f{n + 1}(a)\n" for n in range(500)),
@@ -160,7 +160,10 @@ def test_a_syntax_error_is_told_where_it_is(tmp_path: Path) -> None:
         "lambda: (yield)\n",
         "async def f():\n    async for a in b:\n        yield [c async for c in a]\n",
         "x = f'{a!r:>{width}} {b:{c}}'\n",
-        "match x:\n    case [1, *rest] | {'a': rest}:\n        pass\n    case A(b=c):\n        pass\n",
+        (
+            "match x:\n    case [1, *rest] | {'a': rest}:\n        pass\n"
+            "    case A(b=c):\n        pass\n"
+        ),
         "try:\n    pass\nexcept* E as e:\n    pass\n",
         "global x\nx = x\nx.x = x\nx[x] = x\ndel x, x.x, x[x]\n",
         "a = a.b = a.b[0] = a\nfor a.b in a: pass\nwith a as (b, c.d): pass\n",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scan_projects import notebook, scanned, told, write
+from scan_projects import notebook, scanned, write
 
 from bezoar.contracts.code_findings import CodeFinding
 from bezoar.scan.notebooks import read_notebook

@@ -48,8 +48,11 @@ def test_two_processes_say_what_one_says(project: Path, monkeypatch: pytest.Monk
 
 def test_progress_is_told(project: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    settings = ScanSettings(cache=False, jobs=1)
-    scan([project], settings, root=project, progress=lambda *each: told.append(each))
+
+    def tell(task: str, done: int, total: int) -> None:
+        told.append((task, done, total))
+
+    scan([project], ScanSettings(cache=False, jobs=1), root=project, progress=tell)
     files = [(done, total) for task, done, total in told if task == "files"]
     assert files[0][0] == 1
     assert files[-1][0] == files[-1][1] == 64
@@ -80,7 +83,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_ends_all_processes_with_one_line(tmp_path: Path, jobs: str) -> None:
+def test_ctrl_c_ends_all_processes_with_one_line(
+    tmp_path: Path, own_cache: Path, jobs: str
+) -> None:
     body = "".join(
         f"def f{n}(a, b=1):\n    return [a.x + b * {n} for a in b]\n" for n in range(400)
     )
@@ -94,7 +99,9 @@ def test_ctrl_c_ends_all_processes_with_one_line(tmp_path: Path, jobs: str) -> N
         start_new_session=True,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    time.sleep(2.0)
+    end = time.monotonic() + 60
+    while not list(own_cache.rglob("*.sqlite")) and time.monotonic() < end:
+        time.sleep(0.02)
     assert process.poll() is None, process.communicate()
     # A terminal sends it to all of them.
     os.killpg(process.pid, signal.SIGINT)
@@ -102,7 +109,7 @@ def test_ctrl_c_ends_all_processes_with_one_line(tmp_path: Path, jobs: str) -> N
     assert (process.returncode, out) == (2, "")
     assert error.startswith("bezoar: interrupted")
     assert error.count("\n") == 1
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while left := running(process.pid):
         assert time.monotonic() < end, left
         time.sleep(0.05)

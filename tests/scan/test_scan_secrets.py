@@ -32,10 +32,12 @@ FILES = {
     "halves.py": f"from qiskit import IBMQ\nIBMQ.save_account({HALF})\n",
     "named.py": "import requests, pickle\nfrom qiskit_ibm_runtime import QiskitRuntimeService\n"
     f"TOKEN = '{CLOUD}'\nservice = QiskitRuntimeService(token=TOKEN, verify=False)\n"
-    f"data = requests.get('http://jobs.internal.net', headers={{'Authorization': 'apiKey {OTHER}'}},"
+    "data = requests.get('http://jobs.internal.net',"
+    f" headers={{'Authorization': 'apiKey {OTHER}'}},"
     " verify=False)\npickle.loads(data.content)\n",
     "one_line.py": "import boto3\n"
-    f"s = boto3.client('braket', aws_access_key_id='{AWS_KEY}', aws_secret_access_key='{AWS_SECRET}')\n",
+    f"s = boto3.client('braket', aws_access_key_id='{AWS_KEY}',"
+    f" aws_secret_access_key='{AWS_SECRET}')\n",
     "around.py": "import pickle\n"
     f"ibm_token = '{IBM}'\nmodel = pickle.load(open('m.pkl', 'rb'))\nionq_key = '{OTHER}'\n",
     "config.py": f"X = '{CLOUD}'\n\n\ndef token():\n    return '{IBM}'\n",
@@ -62,7 +64,8 @@ FILES = {
     "run.sh": f"export IBM_TOKEN={IBM}\ncurl http://x.net -H 'Authorization: apiKey {OTHER}'\n",
     "Dockerfile": f"FROM python:3.11\nENV QISKIT_IBM_TOKEN={CLOUD}\nRUN pip install qiskit\n",
     ".github/workflows/ci.yml": "on: pull_request\njobs:\n  a:\n    runs-on: x\n    env:\n"
-    f"      IBM_TOKEN: {IBM}\n    steps:\n      - uses: a/b@main\n        with: {{token: {CLOUD}}}\n",
+    f"      IBM_TOKEN: {IBM}\n    steps:\n      - uses: a/b@main\n"
+    f"        with: {{token: {CLOUD}}}\n",
     "pyproject.toml": f"[project\nibm_token = '{IBM}'\n",
 }
 

@@ -29,7 +29,7 @@ from bezoar.scan.settings import ScanSettings, read_settings, settings_near
     ],
 )
 def test_what_is_wrong_is_named(given: dict[str, object], words: str) -> None:
-    with pytest.raises(InvalidArgument, match="^[^\n]*$") as caught:
+    with pytest.raises(InvalidArgument, match=r"^[^\n]*$") as caught:
         ScanSettings.from_settings(given, source="pyproject.toml")
     assert words in str(caught.value)
     assert caught.value.exit_code == 4

@@ -95,13 +95,14 @@ def examine_code(
         _unreadable(result, str(error), 1, text)
         return result
     result.n_lines = source.text.count("\n")
+    searched = _searched(source, text)
     with _deep_recursion():
         try:
             module = _module(source, result, project=project, index=index, knowledge=knowledge)
             hits = [
                 (rule, hit)
                 for rule in rules
-                if rule.check is not None and _worth(rule, text)
+                if rule.check is not None and _worth(rule, searched)
                 for hit in _asked(rule, rule.check, module, result)
             ]
         except SyntaxError as error:
@@ -222,6 +223,13 @@ def _source(path: str, text: str) -> Source:
     if Path(path).suffix == ".ipynb":
         return read_notebook(path, text)
     return Source(path=path, text=text, shown=text.split("\n"))
+
+
+def _searched(source: Source, text: str) -> str:
+    """Where the keywords of rules are looked for: of a notebook not in its pictures."""
+    if not source.is_notebook:
+        return text
+    return "\n".join((source.text, *(each for _, each in (*source.magics, *source.outputs))))
 
 
 def _worth(rule: Rule, text: str) -> bool:

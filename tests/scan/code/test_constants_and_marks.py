@@ -160,7 +160,10 @@ def test_a_check_before_an_early_return() -> None:
 
 
 def test_a_check_of_another_value_marks_nothing() -> None:
-    text = f"{SOURCE}y = float(os.environ['Y'])\nif not math.isfinite(y):\n    raise ValueError\nsink(x)"
+    text = (
+        f"{SOURCE}y = float(os.environ['Y'])\nif not math.isfinite(y):\n"
+        f"    raise ValueError\nsink(x)"
+    )
     assert "finite" not in sight(text).marks
 
 

@@ -84,11 +84,17 @@ WAYS = [
     ("def f(v):\n    def g():\n        sink(v)\n    g()\nf(x)", None),
     ("f = lambda v: v\nsink(f(x))", None),
     (
-        "class A:\n    def __init__(self, v):\n        self.v = v\n    def go(self):\n        sink(self.v)\nA(x).go()",
+        (
+            "class A:\n    def __init__(self, v):\n        self.v = v\n"
+            "    def go(self):\n        sink(self.v)\nA(x).go()"
+        ),
         None,
     ),
     (
-        "class A:\n    def set(self, v):\n        self.v = v\n    def go(self):\n        sink(self.v)\na = A()\na.set(x)\na.go()",
+        (
+            "class A:\n    def set(self, v):\n        self.v = v\n"
+            "    def go(self):\n        sink(self.v)\na = A()\na.set(x)\na.go()"
+        ),
         None,
     ),
     ("class A:\n    v = x\n    def go(self):\n        sink(self.v)", None),
@@ -99,7 +105,10 @@ WAYS = [
         None,
     ),
     (
-        "from dataclasses import dataclass\n@dataclass\nclass A:\n    v: str\na = A(v=x)\nsink(a.v)",
+        (
+            "from dataclasses import dataclass\n@dataclass\nclass A:\n    v: str\n"
+            "a = A(v=x)\nsink(a.v)"
+        ),
         None,
     ),
     ("@deco\ndef f(v):\n    sink(v)\nf(x)", None),
@@ -155,7 +164,10 @@ CLEAN = [
     "a, b = x, 1\nsink(b)",
     "[x for x in x]\nsink('a')",
     "f = lambda x: sink(x)\nf('a')",
-    "class A:\n    def __init__(self, v):\n        self.v = v\n        self.w = 1\n    def go(self):\n        sink(self.w)\nA(x).go()",
+    (
+        "class A:\n    def __init__(self, v):\n        self.v = v\n"
+        "        self.w = 1\n    def go(self):\n        sink(self.w)\nA(x).go()"
+    ),
     "for x in ['a', 'b']:\n    sink(x)",
 ]
 

@@ -9,7 +9,9 @@ from flow_probe import sight, sights
 def test_a_flow_through_three_files() -> None:
     files = {
         "reader.py": "import os\n\n\ndef read():\n    return os.environ['A']\n",
-        "middle.py": "from reader import read\n\n\ndef get():\n    value = read()\n    return value\n",
+        "middle.py": (
+            "from reader import read\n\n\ndef get():\n    value = read()\n    return value\n"
+        ),
         "app.py": "from middle import get\n\nsink(get())\n",
     }
     found = sight(files)
@@ -58,7 +60,10 @@ def test_files_that_import_each_other() -> None:
 def test_constants_of_another_file() -> None:
     files = {
         "config.py": "LIMIT = 4\nNAME = 'a' + 'b'\nTABLE = {'k': 'v'}\n",
-        "app.py": "import config\nfrom config import NAME as n\nsink(config.LIMIT)\nsink(n)\nsink(config.TABLE)\n",
+        "app.py": (
+            "import config\nfrom config import NAME as n\nsink(config.LIMIT)\n"
+            "sink(n)\nsink(config.TABLE)\n"
+        ),
     }
     limit, name, table = sights(files)
     assert (limit.literal, name.literal) == (4, "ab")
@@ -77,8 +82,12 @@ def test_a_source_in_a_constant_of_another_file() -> None:
 
 def test_checks_of_another_file() -> None:
     files = {
-        "checks.py": "import math\n\ndef look(v):\n    if not math.isfinite(v):\n        raise ValueError\n",
-        "app.py": "import os\nfrom checks import look\nx = float(os.environ['A'])\nlook(x)\nsink(x)\n",
+        "checks.py": (
+            "import math\n\ndef look(v):\n    if not math.isfinite(v):\n        raise ValueError\n"
+        ),
+        "app.py": (
+            "import os\nfrom checks import look\nx = float(os.environ['A'])\nlook(x)\nsink(x)\n"
+        ),
     }
     assert "finite" in sight(files).marks
 
@@ -95,7 +104,10 @@ def test_a_method_of_a_class_of_another_file() -> None:
 def test_a_base_class_of_another_file() -> None:
     files = {
         "base.py": "class Base:\n    def load(self):\n        return open('a').read()\n",
-        "app.py": "from base import Base\nclass Child(Base):\n    def go(self):\n        sink(self.load())\n",
+        "app.py": (
+            "from base import Base\nclass Child(Base):\n    def go(self):\n"
+            "        sink(self.load())\n"
+        ),
     }
     assert sight(files).kinds == {"file"}
 
@@ -149,24 +161,81 @@ def test_limits_of_a_model_in_another_file(declared: str, has: str, has_not: str
 
 HANDLERS = [
     "from fastapi import FastAPI\napp = FastAPI()\n@app.post('/a')\ndef run(x: str):\n    sink(x)",
-    "from fastapi import APIRouter\nr = APIRouter()\n@r.get('/a')\nasync def run(x: int = 3):\n    sink(x)",
-    "from fastapi import FastAPI, Request\napp = FastAPI()\n@app.post('/a')\nasync def run(request: Request):\n    sink(await request.json())",
-    "import fastapi\napp = fastapi.FastAPI()\n@app.post('/a')\ndef run(x=fastapi.Body(...)):\n    sink(x)",
-    "from fastapi import FastAPI, UploadFile\napp = FastAPI()\n@app.post('/a')\nasync def run(f: UploadFile):\n    sink(await f.read())",
-    "def make():\n    from fastapi import FastAPI\n    app = FastAPI()\n    @app.post('/a')\n    def run(x: str):\n        sink(x)\n    return app",
-    "from flask import Flask\napp = Flask(__name__)\n@app.route('/a/<x>')\ndef run(x):\n    sink(x)",
-    "from flask import Blueprint, request\nbp = Blueprint('a', __name__)\n@bp.post('/a')\ndef run():\n    sink(request.get_json(force=True)['x'])",
-    "from flask.views import MethodView\nfrom flask import request\nclass Jobs(MethodView):\n    def post(self):\n        sink(request.json)",
-    "from flask_restful import Resource\nclass Jobs(Resource):\n    def get(self, name):\n        sink(name)",
-    "from django.http import JsonResponse\nimport json\ndef run(request):\n    sink(json.loads(request.body))",
-    "from django.views import View\nclass Jobs(View):\n    def post(self, request):\n        sink(request.POST['a'])",
-    "from rest_framework.views import APIView\nclass Jobs(APIView):\n    def post(self, request):\n        sink(request.data['a'])",
-    "from rest_framework.decorators import api_view\n@api_view(['POST'])\ndef run(request):\n    sink(request.data)",
+    (
+        "from fastapi import APIRouter\nr = APIRouter()\n@r.get('/a')\n"
+        "async def run(x: int = 3):\n    sink(x)"
+    ),
+    (
+        "from fastapi import FastAPI, Request\napp = FastAPI()\n"
+        "@app.post('/a')\nasync def run(request: Request):\n"
+        "    sink(await request.json())"
+    ),
+    (
+        "import fastapi\napp = fastapi.FastAPI()\n@app.post('/a')\n"
+        "def run(x=fastapi.Body(...)):\n    sink(x)"
+    ),
+    (
+        "from fastapi import FastAPI, UploadFile\napp = FastAPI()\n"
+        "@app.post('/a')\nasync def run(f: UploadFile):\n"
+        "    sink(await f.read())"
+    ),
+    (
+        "def make():\n    from fastapi import FastAPI\n    app = FastAPI()\n"
+        "    @app.post('/a')\n    def run(x: str):\n        sink(x)\n"
+        "    return app"
+    ),
+    (
+        "from flask import Flask\napp = Flask(__name__)\n@app.route('/a/<x>')\n"
+        "def run(x):\n    sink(x)"
+    ),
+    (
+        "from flask import Blueprint, request\nbp = Blueprint('a', __name__)\n"
+        "@bp.post('/a')\ndef run():\n"
+        "    sink(request.get_json(force=True)['x'])"
+    ),
+    (
+        "from flask.views import MethodView\nfrom flask import request\n"
+        "class Jobs(MethodView):\n    def post(self):\n"
+        "        sink(request.json)"
+    ),
+    (
+        "from flask_restful import Resource\nclass Jobs(Resource):\n"
+        "    def get(self, name):\n        sink(name)"
+    ),
+    (
+        "from django.http import JsonResponse\nimport json\ndef run(request):\n"
+        "    sink(json.loads(request.body))"
+    ),
+    (
+        "from django.views import View\nclass Jobs(View):\n"
+        "    def post(self, request):\n        sink(request.POST['a'])"
+    ),
+    (
+        "from rest_framework.views import APIView\nclass Jobs(APIView):\n"
+        "    def post(self, request):\n        sink(request.data['a'])"
+    ),
+    (
+        "from rest_framework.decorators import api_view\n@api_view(['POST'])\n"
+        "def run(request):\n    sink(request.data)"
+    ),
     "import json\ndef lambda_handler(event, context):\n    sink(json.loads(event['body']))",
-    "from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('a')\n@mcp.tool()\ndef run(x: str):\n    sink(x)",
-    "from aiohttp import web\nroutes = web.RouteTableDef()\n@routes.post('/a')\nasync def run(request):\n    sink(await request.json())",
-    "import tornado.web\nclass Jobs(tornado.web.RequestHandler):\n    def post(self):\n        sink(self.request.body)",
-    "from rest_framework.views import APIView\nclass Jobs(APIView):\n    def post(self, request):\n        sink(self.request.data)",
+    (
+        "from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('a')\n"
+        "@mcp.tool()\ndef run(x: str):\n    sink(x)"
+    ),
+    (
+        "from aiohttp import web\nroutes = web.RouteTableDef()\n"
+        "@routes.post('/a')\nasync def run(request):\n"
+        "    sink(await request.json())"
+    ),
+    (
+        "import tornado.web\nclass Jobs(tornado.web.RequestHandler):\n"
+        "    def post(self):\n        sink(self.request.body)"
+    ),
+    (
+        "from rest_framework.views import APIView\nclass Jobs(APIView):\n"
+        "    def post(self, request):\n        sink(self.request.data)"
+    ),
     "import streamlit as st\nsink(st.text_input('a'))",
 ]
 
@@ -179,8 +248,15 @@ def test_handlers_get_what_a_client_sends(text: str) -> None:
 COMMANDS = [
     "import click\n@click.command()\n@click.option('--x')\ndef run(x):\n    sink(x)",
     "import typer\napp = typer.Typer()\n@app.command()\ndef run(x: str):\n    sink(x)",
-    "import argparse\ndef main():\n    p = argparse.ArgumentParser()\n    p.add_argument('x')\n    args = p.parse_args()\n    run(args)\ndef run(args):\n    sink(args.x)",
-    "import argparse\ndef options():\n    return argparse.ArgumentParser().parse_args()\nsink(options().x)",
+    (
+        "import argparse\ndef main():\n    p = argparse.ArgumentParser()\n"
+        "    p.add_argument('x')\n    args = p.parse_args()\n    run(args)\n"
+        "def run(args):\n    sink(args.x)"
+    ),
+    (
+        "import argparse\ndef options():\n"
+        "    return argparse.ArgumentParser().parse_args()\nsink(options().x)"
+    ),
     "import sys\ndef main(argv):\n    sink(argv[1])\nmain(sys.argv)",
 ]
 

@@ -23,6 +23,8 @@ from bezoar.scan.code.values import (
 
 #: Methods that put their arguments into the receiver.
 _FILLING = frozenset({"append", "extend", "add", "insert", "update", "setdefault", "put", "write"})
+#: What a call of an object calls: its own method, or that of a torch or Keras module.
+_CALLED = ("__call__", "forward", "call")
 #: Text methods whose result on a constant is worth knowing.
 _TEXT_METHODS = frozenset({"strip", "lower", "upper", "rstrip", "lstrip", "format", "encode"})
 _TOLD = {
@@ -88,14 +90,30 @@ class Calls:
             return name
         if isinstance(func, ast.Name):
             found = reader.scope.find(func.id)
-            return f"{found.type}.__call__" if isinstance(found, Value) and found.type else ""
+            return self._called(found.type) if isinstance(found, Value) and found.type else ""
         if receiver is None or not method:
             return ""
         if receiver.type:
-            return reader.project.method_name(receiver.type, method)
+            return self._method(receiver, method)
         if receiver.made_by in sources.ATTRIBUTES:
             return f"{receiver.made_by}.{method}"
         return f"?.{method}"
+
+    def _method(self, receiver: Value, method: str) -> str:
+        """A method, or the object that is kept under this name and called."""
+        name = self._reader.project.method_name(receiver.type, method)
+        if ":" not in name or self._reader.functions.summary_of(name) is not None:
+            return name
+        kept = self._reader.project.attribute(receiver, method)
+        return self._called(kept.type) if isinstance(kept, Value) and kept.type else name
+
+    def _called(self, kind: str) -> str:
+        """What a call of an object of this class calls."""
+        if ":" not in kind:
+            return f"{kind}.__call__"
+        names = [self._reader.project.method_name(kind, method) for method in _CALLED]
+        known = (each for each in names if self._reader.functions.summary_of(each) is not None)
+        return next(known, names[0])
 
     # -- results -----------------------------------------------------------------------------
 

@@ -51,6 +51,8 @@ _LEADING: Final[dict[str, int]] = {
     "pyquil.get_qc": 0,
     "mindquantum.simulator.Simulator": 2,
 }
+#: Methods of circuits whose arguments say which qubits, not how many.
+_PLACING: Final = frozenset("append compose barrier measure initialize unitary".split())
 _LIBRARY: Final = "qiskit.circuit.library."
 #: Calls of other packages that only show, store or convert what they are given.
 _HARMLESS: Final = frozenset(dir(builtins)) | frozenset(
@@ -113,7 +115,7 @@ def sizes_given(call: Call) -> Iterator[tuple[str, ast.expr]]:
             yield _kind(keyword.arg), keyword.value
     leading = _LEADING.get(call.name, 1 if call.name.startswith(_LIBRARY) else 0)
     for place, node in enumerate(call.node.args):
-        if isinstance(node, ast.Starred):
+        if isinstance(node, ast.Starred) or call.method in _PLACING:
             return
         if place < leading:
             yield "qubits" if place == 0 else "depth", node

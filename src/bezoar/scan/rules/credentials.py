@@ -32,6 +32,12 @@ _OTHER = re.compile(
     r"|mask|csrf|special|path|file|filename|url|uri|endpoint|env|var|name|header|prefix|pattern"
     r"|regex|hash|sha\d*|md5|digest|checksum|fingerprint|public)(?:_|$)"
 )
+#: Names of what is known of a token: `has_ibm_token`, `ibm_token_configured`.
+_STATE = re.compile(
+    r"\A(?:has|have|is|use|uses|need|needs|no|missing|check|requires?)_"
+    r"|_(?:configured|set|present|available|found|valid|status|count|length|len|exists|missing"
+    r"|required|error|expir\w*|ok|ready|enabled|loaded|ttl|lifetime|usage|limit|budget)\Z"
+)
 #: Texts that say themselves that they are no token.
 _PLACEHOLDER = re.compile(
     r"your|my[_ -]?(?:ibm|api|token|key)|here|insert|replace|paste|enter|example|dummy|fake|sample"
@@ -127,18 +133,22 @@ def holds_token(name: str) -> bool:
         [True, True, False, False]
     """
     plain = snake(name)
-    return bool(_TOKEN_WORDS.search(plain)) and not _OTHER.search(plain)
+    return bool(_TOKEN_WORDS.search(plain)) and not _names_other(plain)
 
 
 def holds_provider_token(name: str) -> bool:
     """Whether an identifier is the name of a quantum or cloud provider's token.
 
     Example:
-        >>> [holds_provider_token(n) for n in ("ibm_token", "QISKIT_IBM_TOKEN", "token")]
-        [True, True, False]
+        >>> [holds_provider_token(n) for n in ("ibm_token", "token", "ibm_token_configured")]
+        [True, False, False]
     """
     plain = snake(name)
-    return bool(_PROVIDER_TOKEN.search(plain)) and not _OTHER.search(plain)
+    return bool(_PROVIDER_TOKEN.search(plain)) and not _names_other(plain)
+
+
+def _names_other(plain: str) -> bool:
+    return bool(_OTHER.search(plain) or _STATE.search(plain))
 
 
 def entropy(text: str) -> float:

@@ -28,11 +28,22 @@ def given(module: Module, call: Call, name: str, position: int | None = None) ->
     for keyword in call.node.keywords:
         if keyword.arg is None:
             parts = module.value(keyword.value).parts
-            if not isinstance(parts, dict):
-                return UNKNOWN_LITERAL
-            if name in parts:
+            if isinstance(parts, dict) and name in parts:
                 return parts[name].literal
+            if not isinstance(parts, dict):
+                return _in_dict_call(module, keyword.value, name)
     return None
+
+
+def _in_dict_call(module: Module, node: ast.expr, name: str) -> object:
+    """What `options = dict(name=constant)` holds, `UNKNOWN_LITERAL` for other options."""
+    made = assigned(module, node)
+    if not isinstance(made, ast.Call) or module.name_of(made.func) != "dict":
+        return UNKNOWN_LITERAL
+    for each in made.keywords:
+        if each.arg == name:
+            return module.value(each.value).literal
+    return UNKNOWN_LITERAL if made.args else None
 
 
 def default_of(module: Module, node: ast.expr) -> object:

@@ -46,6 +46,8 @@ PARSERS: Final[dict[str, Parser]] = {
     "qiskit.qasm3.loads_experimental": Parser(("source",)),
     "qiskit.qasm3.load": Parser(("filename",), is_file=True),
     "qiskit_qasm3_import.parse": Parser(("string",)),
+    # Code for several releases imports this name and falls back on Qiskit's.
+    "qiskit_qasm3_import.loads": Parser(("string",)),
     "qiskit_qasm3_import.convert": Parser(("node",)),
     "openqasm3.parse": Parser(("input_", "input")),
     "openqasm3.parser.parse": Parser(("input_", "input")),

@@ -49,7 +49,9 @@ def check(module: Module) -> Iterator[Hit]:
         kind = worst_origin(value, _KINDS) or _stored(module, node, value)
         if not kind or is_export(module, node):
             continue
-        if kind == "parameter" and not _asks_for_qasm(module, call, node, parser):
+        if kind == "parameter" and (
+            _is_written_here(module, node) or not _asks_for_qasm(module, call, node, parser)
+        ):
             continue
         hit = _judged(module, call, parser, node, kind)
         if hit is not None:
@@ -61,6 +63,26 @@ def _stored(module: Module, node: ast.expr, value: Value) -> str:
     if value.fixed or value.origins or not isinstance(node, ast.Attribute | ast.Subscript):
         return ""
     return "store" if _serves(module) and is_about_qasm(ast.unparse(node)) else ""
+
+
+def _is_written_here(module: Module, node: ast.expr) -> bool:
+    """Whether a loop over a circuit adds line after line to a constant head."""
+    if not isinstance(node, ast.Name):
+        return False
+    function = module.function_of(node)
+    added = any(
+        last_name(each.target) == node.id
+        and module.function_of(each) is function
+        and any(isinstance(outer, ast.For) for outer in module.ancestors(each))
+        for each in module.nodes(ast.AugAssign)
+        if isinstance(each, ast.AugAssign)
+    )
+    return added and any(
+        isinstance(each.value, ast.Constant)
+        and "OPENQASM" in str(each.value.value)
+        and module.function_of(each) is function
+        for each in module.assignments(node)
+    )
 
 
 def _asks_for_qasm(module: Module, call: Call, node: ast.expr, parser: Parser) -> bool:
@@ -384,6 +406,26 @@ def count(qasm: str) -> dict:
     return dict(circuit.count_ops())
 """,
     ),
+    Example(
+        name="An import with a fallback",
+        file="fallback.py",
+        code="""
+from flask import Flask, request
+
+try:
+    from qiskit_qasm3_import import loads
+except ImportError:
+    from qiskit.qasm3 import loads
+
+app = Flask(__name__)
+
+
+@app.post("/counts")
+def counts():
+    program = request.json.get("program", "")
+    return {"qubits": loads(program).num_qubits}  # <- here
+""",
+    ),
 )
 
 _GOOD = (
@@ -613,6 +655,23 @@ from qiskit import QuantumCircuit
 @pytest.mark.parametrize("qasm", ["OPENQASM 2.0;", "OPENQASM 2.0; qreg q[1];"])
 def test_parse(qasm):
     assert QuantumCircuit.from_qasm_str(qasm).num_clbits == 0
+""",
+    ),
+    Example(
+        name="Text that a loop writes from a circuit",
+        file="writer.py",
+        code="""
+from qiskit import QuantumCircuit
+
+
+def rewritten(circ):
+    text = "OPENQASM 2.0;\\n"
+    text += f"qreg q[{circ.num_qubits}];\\n"
+    for step in circ.data:
+        wires = ", ".join(f"q[{circ.find_bit(bit).index}]" for bit in step.qubits)
+        text += f"{step.operation.name} {wires};\\n"
+    assert QuantumCircuit.from_qasm_str(text) == circ
+    return text
 """,
     ),
 )

@@ -33,6 +33,8 @@ _ANSWERING_PACKAGES = (
 #: Methods that send something to a client.
 _SENDING = frozenset({"send_json", "send_text", "set_details", "send_error", "emit", "write_error"})
 _TRACEBACKS = frozenset({"traceback.format_exc", "traceback.format_exception", "sys.exc_info"})
+#: Keys under which the text of an error lies.
+_ERROR_KEY = re.compile(r"err|mess|msg|detail|reason|trace|exc|text|info|output|warn|status|body")
 #: Words of calls and messages that have to do with circuits.
 _ABOUT_CIRCUITS = re.compile(
     r"qasm|qpy|circuit|qubit|quantum|qnode|transpil|simulat|pauli|hamiltonian|ansatz|parse_gate|"
@@ -100,7 +102,9 @@ def _carries_error(module: Module, node: ast.AST) -> bool:
     caught = _caught(module, node)
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
-            text = inner.id in caught or module.value(inner).comes_from("error")
+            text = inner.id in caught or (
+                module.value(inner).comes_from("error") and not _takes_other_key(module, inner)
+            )
             if text and not _is_type(module, inner):
                 return True
         elif isinstance(inner, ast.Call):
@@ -108,6 +112,15 @@ def _carries_error(module: Module, node: ast.AST) -> bool:
             if call is not None and (call.name in _TRACEBACKS or _answers_error(module, call)):
                 return True
     return False
+
+
+def _takes_other_key(module: Module, node: ast.Name) -> bool:
+    """`result["counts"]` of a result that holds a text under "error" as well."""
+    parent = module.parent(node)
+    if not isinstance(parent, ast.Subscript) or parent.value is not node:
+        return False
+    key = module.value(parent.slice).literal
+    return isinstance(key, str) and not _ERROR_KEY.search(key)
 
 
 def _answers_error(module: Module, call: Call) -> bool:
@@ -421,6 +434,35 @@ def depth():
 )
 
 _LOOK_ALIKES = (
+    Example(
+        name="the counts of a result that may hold an error as well",
+        file="app.py",
+        code="""\
+from flask import Flask, jsonify, request
+
+from engine import simulate_circuit
+
+app = Flask(__name__)
+
+
+@app.post("/simulate")
+def run():
+    outcome = simulate_circuit(request.get_json())
+    return jsonify({"counts": outcome["counts"], "seconds": outcome["seconds"]})
+# file: engine.py
+from qiskit import QuantumCircuit
+from qiskit_aer import AerSimulator
+
+
+def simulate_circuit(data):
+    try:
+        circuit = build_circuit(data["gates"])
+        counts = AerSimulator().run(circuit).result().get_counts()
+        return {"counts": dict(counts), "seconds": 1}
+    except Exception as error:
+        return {"counts": {}, "seconds": 0, "error": str(error)}
+""",
+    ),
     Example(
         name="A command-line tool",
         file="tool.py",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bezoar.contracts.records import Severity
 from bezoar.scan.rule import Example, Hit, Rule
 from bezoar.scan.rules.digests import is_verified
-from bezoar.scan.rules.round_trips import own_output
+from bezoar.scan.rules.round_trips import is_temporary, own_output
 
 if TYPE_CHECKING:
     from bezoar.scan.code.module import Call, Module
@@ -115,7 +115,7 @@ def _harmless(module: Module, call: Call, source: ast.expr | None) -> bool:
         return True
     if own_output(module, source) or is_verified(module, call.function):
         return True
-    return module.is_test and _pickles_too(module, call)
+    return module.is_test and (_pickles_too(module, call) or is_temporary(module, source))
 
 
 def _flag(module: Module, call: Call) -> object:
@@ -485,6 +485,37 @@ def save(history, path):
         pickle.dump(history, f)
     # history = pickle.load(open(path, "rb"))
 ''',
+        ),
+        Example(
+            name="a classifier that was just saved",
+            code="""
+from qiskit_machine_learning.algorithms.classifiers import NeuralNetworkClassifier
+
+
+def trained(network, features, labels):
+    classifier = NeuralNetworkClassifier(neural_network=network)
+    classifier.fit(features, labels)
+    target = "models/classifier.model"
+    classifier.save(target)
+    return NeuralNetworkClassifier.load(target)
+""",
+        ),
+        Example(
+            name="a test of what the code under test has saved",
+            file="tests/test_trainer.py",
+            code="""
+import joblib
+from qiskit_machine_learning.algorithms.classifiers import VQC
+
+from project.trainer import Trainer
+
+
+def test_model_is_written(tmp_path):
+    target = f"{tmp_path}/vqc.model"
+    Trainer().fit(target)
+    VQC.load(target)
+    assert joblib.load(tmp_path / "scaler.joblib") is not None
+""",
         ),
     ),
     references=(

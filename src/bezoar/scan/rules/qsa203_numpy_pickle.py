@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from bezoar.scan.rule import Example, Hit, Rule
 from bezoar.scan.rules.digests import is_verified
-from bezoar.scan.rules.literals import default_of
-from bezoar.scan.rules.round_trips import own_output
+from bezoar.scan.rules.literals import given
+from bezoar.scan.rules.round_trips import is_temporary, own_output
 
 if TYPE_CHECKING:
     from bezoar.scan.code.module import Call, Module
@@ -32,12 +32,12 @@ def check(module: Module) -> Iterator[Hit]:
     for call in module.calls:
         if not _reads(module, call):
             continue
-        flag = call.argument_node(_READERS.get(call.name), "allow_pickle")
-        if flag is None or default_of(module, flag) not in (True, 1):
+        if given(module, call, "allow_pickle", _READERS.get(call.name)) not in (True, 1):
             continue
         source = call.argument_node(0, "file")
         if source is not None and (
-            (module.is_test and own_output(module, source)) or is_verified(module, call.function)
+            (module.is_test and (own_output(module, source) or is_temporary(module, source)))
+            or is_verified(module, call.function)
         ):
             continue
         yield _hit(module, call, source)
@@ -137,6 +137,17 @@ def read(path, allow_pickle=True):
 
 
 counts = np.load("counts.npy", allow_pickle=ALLOW)  # <- here
+""",
+        ),
+        Example(
+            name="options in a dict",
+            code="""
+import numpy as np
+
+OPTIONS = {"allow_pickle": True}
+KEYWORDS = dict(allow_pickle=True, encoding="latin1")
+counts = np.load("counts.npy", **OPTIONS)  # <- here
+angles = np.load("angles.npy", **KEYWORDS)  # <- here
 """,
         ),
     ),

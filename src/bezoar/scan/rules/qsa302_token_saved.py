@@ -70,12 +70,18 @@ def _context(module: Module, call: Call) -> str:
         return "whatever runs the notebook" if _overwrites(module, call) else ""
     if _is_set_up(module, call) or _asks(module, call) or call.has_star:
         return ""
-    if function is None and not any(other.method in _WORK for other in module.calls):
+    if function is None and not _works(module):
         # Nothing but the account: a script that is run once.
         return ""
     if module.project.is_service and function is not None:
         return "the service"
     return "every machine that runs this"
+
+
+def _works(module: Module) -> bool:
+    """Whether the script runs circuits, or imports what it takes to do so."""
+    called = any(other.method in _WORK for other in module.calls)
+    return called or any(name.rpartition(".")[2] in _WORK for name in module.imports)
 
 
 def _overwrites(module: Module, call: Call) -> bool:
@@ -197,6 +203,20 @@ jobs:
 # %%
 from qiskit_ibm_runtime import QiskitRuntimeService
 QiskitRuntimeService.save_account(token=TOKEN, overwrite=True, set_as_default=True)  # <- here
+""",
+        ),
+        Example(
+            name="a script that goes on to a sampler",
+            code="""
+import os
+
+from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2
+
+KEY = os.environ["IBM_KEY"]
+QiskitRuntimeService.save_account(channel="ibm_cloud", token=KEY, overwrite=True)  # <- here
+service = QiskitRuntimeService(channel="ibm_cloud")
+backend = service.least_busy(operational=True, simulator=False)
+print(backend.name)
 """,
         ),
     ),

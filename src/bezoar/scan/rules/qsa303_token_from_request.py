@@ -11,6 +11,7 @@ from bezoar.contracts.code_findings import Step
 from bezoar.scan.code.declarations import defaults
 from bezoar.scan.rule import Example, Hit, Rule
 from bezoar.scan.rules.credentials import holds_provider_token, holds_token, snake
+from bezoar.scan.rules.literals import assigned
 from bezoar.scan.rules.providers import CREDENTIAL_KEYWORDS, credential_position, is_provider_call
 
 if TYPE_CHECKING:
@@ -31,9 +32,12 @@ def check(module: Module) -> Iterator[Hit]:
     """Fields and parameters of requests that hold a provider's token; calls that they reach."""
     if module.is_test:
         return
-    found = [*_reads(module), *_parameters(module), *_fields(module)]
-    yield from found
-    if not found:
+    taken = [*_reads(module), *_parameters(module)]
+    fields = [*_fields(module)]
+    yield from taken
+    yield from fields
+    if not taken:
+        # A field alone takes nothing: the call that is given it does.
         yield from _sinks(module)
 
 
@@ -159,7 +163,7 @@ def _sinks(module: Module) -> Iterator[Hit]:
             if value.comes_from("request"):
                 flow = module.flow(value, ("request",), call.node, "used as the token here")
                 yield Hit(
-                    where=_taken(module, flow) or call.node,
+                    where=_taken(module, node, flow) or call.node,
                     message=(
                         f"`{call.method}` uses a token that a client sent, "
                         f"`{ast.unparse(node)[:60]}`."
@@ -169,8 +173,11 @@ def _sinks(module: Module) -> Iterator[Hit]:
                 break
 
 
-def _taken(module: Module, flow: Sequence[Step]) -> Place | None:
+def _taken(module: Module, node: ast.expr, flow: Sequence[Step]) -> ast.expr | Place | None:
     """Where the token is taken out of the request, None for another file."""
+    source = assigned(module, node) if isinstance(node, ast.Name) else None
+    if source is not None and _read(source)[0]:
+        return source
     if len(flow) < 2 or flow[0].place.path != module.path or module.is_notebook:
         return None
     place = flow[0].place
@@ -324,6 +331,44 @@ from django.http import JsonResponse
 def devices(request):
     token = request.GET.get("qiskit_token", "")  # <- here
     return JsonResponse({"devices": list_devices(token)})
+""",
+        ),
+        Example(
+            name="a field of a model, and the call that it is given to",
+            code="""
+from fastapi import FastAPI
+from pydantic import BaseModel
+from qiskit_ibm_runtime import QiskitRuntimeService
+
+app = FastAPI()
+
+
+class Optimise(BaseModel):
+    assets: list[str]
+    ibm_api_key: str = ""  # <- here
+
+
+@app.post("/optimise")
+def optimise(body: Optimise):
+    service = QiskitRuntimeService(channel="ibm_cloud", token=body.ibm_api_key)  # <- here
+    return {"backends": [each.name for each in service.backends()]}
+""",
+        ),
+        Example(
+            name="taken out of the body, under a plain name",
+            code="""
+from flask import Blueprint, jsonify, request
+from qiskit import IBMQ
+
+routes = Blueprint("routes", __name__)
+
+
+@routes.route("/execute", methods=["POST"])
+def execute_on_device():
+    body = request.get_json()
+    token = body["token"]  # <- here
+    IBMQ.enable_account(token)
+    return jsonify(backends=len(IBMQ.get_provider().backends()))
 """,
         ),
     ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bezoar.scan.documents import Document
 from bezoar.scan.rule import Example, Hit, Rule
 from bezoar.scan.rules.links import host_of, is_local_host
-from bezoar.scan.rules.literals import leading_text
+from bezoar.scan.rules.literals import default_of, leading_text
 from bezoar.scan.rules.providers import is_provider_call
 from bezoar.scan.rules.shell_commands import shell_commands
 
@@ -110,7 +110,7 @@ def _switched_off(module: Module, call: Call) -> str:
         if name == "cert_reqs" and _is_none(module, keyword.value):
             return "`cert_reqs=CERT_NONE`"
         off = _SWITCHES.get(name)
-        if off is None or not _equals(module.value(keyword.value).literal, off):
+        if off is None or not _equals(default_of(module, keyword.value), off):
             continue
         if name == "verify" and not (http or _looks_like_http(call)):
             continue
@@ -360,6 +360,22 @@ page = urllib.request.urlopen(URL, context=ssl._create_unverified_context())  # 
 pool = urllib3.PoolManager(cert_reqs="CERT_NONE")  # <- here
 connector = aiohttp.TCPConnector(ssl=False)  # <- here
 os.environ["CURL_CA_BUNDLE"] = ""  # <- here
+""",
+        ),
+        Example(
+            name="a wrapper whose default is off",
+            code="""
+import requests
+
+
+class Simulator:
+    def __init__(self, host):
+        self.host = host
+
+    def run(self, program, verify_tls=False):
+        return requests.post(  # <- here
+            self.host + "/run", json=program, verify=verify_tls, timeout=30
+        ).json()
 """,
         ),
     ),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bezoar.scan.rule import Example, Hit, Rule
 from bezoar.scan.rules.credentials import holds_provider_token, holds_token, snake
+from bezoar.scan.rules.literals import assigned
 
 if TYPE_CHECKING:
     from bezoar.scan.code.module import Call, Module
@@ -69,6 +71,14 @@ _ACCOUNTS = frozenset(
 #: Functions that change how a text is written, not what it says.
 _FORMATTING = frozenset({"str", "repr", "format", "dict", "list", "json.dumps", "pprint.pformat"})
 _PASSWORDS = frozenset({"password", "passwd", "passphrase", "pwd", "secret", "client_secret"})
+#: Headers that hold the token of a client.
+_HEADERS = frozenset({"authorization", "x_api_key", "x_auth_token", "api_key", "x_access_token"})
+#: Names of settings and of providers: their entry `token` is no piece of a text.
+_SETTINGS = re.compile(
+    r"(?:^|_)(?:cfg|conf|config\w*|settings?|credentials?|secrets?|accounts?|profile|ibmq?|ionq"
+    r"|originq|origin|dwave|braket|azure|qiskit|rigetti|quantinuum|xanadu|iqm|pasqal|quandela|quafu"
+    r"|qbraid)(?:_|$)"
+)
 #: Libraries in whose files a token is a piece of text.
 _LANGUAGE = ("transformers", "tokenizers", "nltk", "spacy", "tiktoken", "sentencepiece", "lambeq")
 _SURE = frozenset(
@@ -239,6 +249,8 @@ def _token(module: Module, node: ast.expr) -> str:
     name = _name(node)
     if not name:
         return ""
+    if isinstance(node, ast.Name) and _holds_header(module, node):
+        return f"`{node.id}` with the token in it"
     plain = snake(name)
     known = holds_provider_token(name) or plain in _SURE or plain in _PASSWORDS
     if not known and holds_token(name):
@@ -249,6 +261,17 @@ def _token(module: Module, node: ast.expr) -> str:
     if plain in _PASSWORDS and not module.value(node).origins and module.value(node).fixed:
         return ""
     return f"`{ast.unparse(node)[:60]}`"
+
+
+def _holds_header(module: Module, node: ast.Name) -> bool:
+    """`headers = {"Authorization": f"apiKey {key}"}`, printed as a whole."""
+    made = assigned(module, node)
+    return isinstance(made, ast.Dict) and any(
+        isinstance(key, ast.Constant)
+        and (snake(str(key.value)) in _HEADERS or holds_provider_token(str(key.value)))
+        and not module.value(value).fixed
+        for key, value in zip(made.keys, made.values, strict=True)
+    )
 
 
 def _name(node: ast.expr) -> str:
@@ -271,11 +294,24 @@ def _means_secret(module: Module, node: ast.expr) -> bool:
     value = module.value(node)
     if isinstance(node, ast.Name) and _is_looped(module, node):
         return False
-    if value.comes_from("env", "request", "cli", "network"):
+    if value.comes_from("env", "request", "cli", "network") or _is_entry_of_settings(module, node):
         return True
     return module.imports_any(
         "qiskit_ibm_runtime", "qiskit_ibm_provider", "qiskit_ionq", "dwave", "xcc", "quantuminspire"
     )
+
+
+def _is_entry_of_settings(module: Module, node: ast.expr) -> bool:
+    """`ibm["token"]`, `config.get("token")`, an entry that is printed after a provider's name."""
+    if not isinstance(node, ast.Subscript | ast.Call):
+        return False
+    statement = module.statement_of(node)
+    told = [
+        str(each.value)
+        for each in ast.walk(statement)
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    ]
+    return any(_SETTINGS.search(snake(text)) for text in (*told, ast.unparse(node)))
 
 
 def _is_looped(module: Module, node: ast.Name) -> bool:
@@ -411,6 +447,34 @@ async def raw(request: Request):
     return {}
 """,
         ),
+        Example(
+            name="a header with the key in it, and entries of settings",
+            code="""
+import logging
+
+import requests
+import yaml
+
+logger = logging.getLogger(__name__)
+
+
+class Client:
+    def __init__(self, key):
+        self.key = key
+
+    def jobs(self):
+        headers = {"Authorization": f"apiKey {self.key}", "Accept": "application/json"}
+        logger.info(f"GET /jobs {headers}")  # <- here
+        return requests.get("https://api.ionq.co/v0.3/jobs", headers=headers, timeout=9).json()
+
+
+with open("providers.yaml") as handle:
+    config = yaml.safe_load(handle)
+print("token = {}".format(config["vendor"]["token"]))  # <- here
+vendor = config["originq"]
+print(f"OriginQ token: {vendor.get('token', 'not set')}")  # <- here
+""",
+        ),
     ),
     good=(
         Example(
@@ -508,6 +572,29 @@ for token in program.split():
     print(token)
 logger.error("invalid token")
 print(key, keys, data, params)
+""",
+        ),
+        Example(
+            name="a dict that says whether a token is set",
+            code="""
+import os
+
+token = os.getenv("QISKIT_IBM_TOKEN")
+found = {"QISKIT_IBM_TOKEN": "set" if token else "not set"}
+print(found)
+headers = {"Accept": "application/json", "X-Client": "notebook"}
+print(headers)
+""",
+        ),
+        Example(
+            name="what is known of a token",
+            code="""
+import os
+
+status = {"ibm_token_configured": bool(os.environ.get("QISKIT_IBM_TOKEN"))}
+print(f"token configured: {status['ibm_token_configured']}")
+has_ibm_token = "QISKIT_IBM_TOKEN" in os.environ
+print("has a token:", has_ibm_token)
 """,
         ),
     ),

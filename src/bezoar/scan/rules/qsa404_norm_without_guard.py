@@ -60,6 +60,7 @@ def check(module: Module) -> Iterator[Hit]:
         top, bottom = (
             (node.left, node.right) if isinstance(node, ast.BinOp) else (node.target, node.value)
         )
+        top = _scaled(module, node, top)
         norm = _norm_of(module, node, bottom)
         if norm is None or not _same_vector(top, norm):
             continue
@@ -80,6 +81,16 @@ def check(module: Module) -> Iterator[Hit]:
             message=f"`{what}` is divided by its norm, which is 0 for a vector of zeros",
             flow=module.flow(module.value(top), _OUTSIDE, node, "divided by its norm"),
         )
+
+
+def _scaled(module: Module, node: ast.AST, top: ast.expr) -> ast.expr:
+    """What is divided: the features in ``(1 / norm) * features`` too."""
+    outer = module.parent(node)
+    if not (isinstance(top, ast.Constant) and isinstance(outer, ast.BinOp)):
+        return top
+    if not isinstance(outer.op, ast.Mult):
+        return top
+    return outer.right if outer.left is node else outer.left
 
 
 def _leads_to_state(
@@ -129,7 +140,7 @@ def _is_norm(node: ast.expr) -> bool:
         if called in _SHAPES and isinstance(node.func, ast.Attribute):
             return _is_norm(node.func.value)
         if called in _NORMS:
-            return True
+            return not _is_other_norm(node)
         # By hand: the root of a sum of squares.
         if called == "sqrt" and len(node.args) == 1:
             return _is_sum_of_squares(node.args[0])
@@ -138,6 +149,14 @@ def _is_norm(node: ast.expr) -> bool:
         half = isinstance(node.right, ast.Constant) and node.right.value == 0.5
         return half and _is_sum_of_squares(node.left)
     return False
+
+
+def _is_other_norm(norm: ast.Call) -> bool:
+    """Whether it is the sum or the maximum: probabilities are divided by those, not states."""
+    orders = [*norm.args[1:2], *(k.value for k in norm.keywords if k.arg in ("ord", "p"))]
+    return any(isinstance(order, ast.Constant) and order.value == 1 for order in orders) or any(
+        last_name(order) == "inf" for order in orders
+    )
 
 
 def _is_sum_of_squares(node: ast.expr) -> bool:
@@ -166,6 +185,9 @@ def _is_made_here(module: Module, top: ast.expr, node: ast.AST) -> bool:
     if value.fixed or "norm" in value.marks:
         return True
     if any(_MADE.fullmatch(name) for name in (*value.through, value.made_by)):
+        return True
+    # cirq.to_valid_state_vector refuses what is not of norm 1.
+    if any("valid" in name.rpartition(".")[2] for name in (*value.through, value.made_by)):
         return True
     return not value.origins and module.function_of(node) is None and not value.through
 
@@ -351,6 +373,28 @@ def amplitude_circuit(x):
         ),
     ),
     look_alikes=(
+        Example(
+            name="probabilities, and states that were checked before",
+            code="""\
+import cirq
+import numpy as np
+from qiskit import QuantumCircuit
+
+
+def prepare_and_draw(x, amplitudes, rng):
+    qc = QuantumCircuit(2)
+    qc.initialize(x, [0, 1])
+    chances = np.abs(amplitudes) ** 2
+    chances /= np.linalg.norm(chances, 1)
+    return qc, rng.choice(len(chances), p=chances)
+
+
+def prepare_pair(state):
+    vector = cirq.to_valid_state_vector(state, num_qubits=2)
+    vector = vector / np.linalg.norm(vector)
+    return np.linalg.svd(vector.reshape(2, 2))
+""",
+        ),
         Example(
             name="guarded in the ways that people write it",
             code="""\

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from bezoar.scan.rule import Example, Hit, Rule
+from bezoar.scan.rules.assignments import assignments
 from bezoar.scan.rules.encoders import encodings, imports_framework
 from bezoar.scan.rules.gates import gate_of
 from bezoar.scan.rules.roles import (
@@ -32,6 +33,13 @@ _REDUCTIONS: Final = frozenset(
     )
 )
 _ENCODES: Final = re.compile(r"encod|embed|feature_?map|circuit|forward|quantum", re.IGNORECASE)
+#: Functions that make samples fit the wires, or take them whole, by their names.
+_FITS: Final = re.compile(
+    r"pad|trunc|adjust|resiz|prepare|process|match|dim|features|predict|classif|bind|call|kernel",
+    re.IGNORECASE,
+)
+#: Functions that are called after choosing: their caller asked for fewer.
+_CHOOSES: Final = re.compile(r"select|choose|top|best|first|subset|plot|rank", re.IGNORECASE)
 _WARNINGS: Final = frozenset(("warn", "warning"))
 
 
@@ -43,11 +51,23 @@ def check(module: Module) -> Iterator[Hit]:
     encoding = {id(one.call.function.node) for one in encodings(module) if one.call.function}
     for node in module.nodes(ast.Call, ast.Subscript):
         function = module.function_of(node)
+        if not (quantum or _says_qubits(node, function)):
+            continue
         if not _is_in_encoder(node, function, encoding):
             continue
         message = _said(module, node)
         if message and not _is_refused(function):
             yield Hit(where=node, message=message)
+
+
+def _says_qubits(node: ast.Call | ast.Subscript, function: Function | None) -> bool:
+    """Whether code without a framework is about qubits: ``min(n_features, n_qubits)``."""
+    bound = node if isinstance(node, ast.Call) else node.slice
+    if "qubit" not in ast.unparse(bound).lower():
+        return False
+    if isinstance(node, ast.Call):
+        return True
+    return function is not None and bool(_ENCODES.search(function.name))
 
 
 def _said(module: Module, node: ast.AST) -> str:
@@ -57,11 +77,15 @@ def _said(module: Module, node: ast.AST) -> str:
 
 
 def _is_in_encoder(node: ast.AST, function: Function | None, encoding: set[int]) -> bool:
-    """Whether a node stands where data are encoded."""
+    """Whether a node stands where data are encoded, or made to fit the wires."""
+    if isinstance(node, ast.Call):
+        return True
     if function is None:
         # At the top level of a script, columns are chosen; in a function, they are lost.
-        return isinstance(node, ast.Call) or _is_recycling(node)
-    return id(function.node) in encoding or bool(_ENCODES.search(function.name))
+        return _is_recycling(node)
+    if id(function.node) in encoding or _ENCODES.search(function.name):
+        return True
+    return bool(_FITS.search(function.name)) and not _CHOOSES.search(function.name)
 
 
 def _cut(module: Module, call: ast.Call) -> str:
@@ -151,11 +175,20 @@ def _slice(module: Module, node: ast.Subscript) -> str:
         what = ast.unparse(node.value)
         return f"`{ast.unparse(node)}` starts over when `{what}` has fewer features than wires"
     bound = _upper_bound(node.slice)
-    if bound is None or not is_qubit_count(bound) or not holds_features(node.value):
+    if bound is None or not is_qubit_count(bound) or not _are_features(module, node.value):
         return ""
     if not isinstance(node.ctx, ast.Load) or _is_reduced(module, node, bound):
         return ""
     return f"`{ast.unparse(node)}` drops the features beyond `{ast.unparse(bound)}` without a word"
+
+
+def _are_features(module: Module, node: ast.expr) -> bool:
+    """Whether a vector is one of features, by its name or by what it was made of."""
+    if holds_features(node):
+        return True
+    given = assignments(module, module.function_of(node)).get(last_name(node), ())
+    # arr = np.array(features)
+    return bool(given) and isinstance(given[0].value, ast.Call) and holds_features(given[0].value)
 
 
 def _is_recycling(node: ast.AST) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _STORES: Final = re.compile(
     r"json\.dumps?|numpy\.(save|savez|savez_compressed|savetxt)|pickle\.dump|joblib\.dump|"
     r"torch\.save|yaml\.(safe_)?dump|csv\.(writer|DictWriter)|mlflow\.log_\w+|wandb\.log|"
-    r"pennylane\.numpy\.(save|savez|savetxt)|h5py\.File"
+    r"pennylane\.numpy\.(save|savez|savetxt)|h5py\.File|qiskit\.qpy\.dump|qiskit\.qasm[23]\.dump"
 )
 _STORE_METHODS: Final = frozenset(
     (
@@ -42,6 +42,8 @@ _RANDOM: Final = re.compile(
 )
 #: What an optimisation starts from, by the names that minimisers use.
 _STARTS: Final = re.compile(r"x0|(?:init(?:ial)?|start)_?(?:point|guess|values?|state_params)?")
+#: As many as the circuit has parameters: weights, whatever they are called.
+_COUNTS_WEIGHTS: Final = re.compile(r"\b(num|n)_?(of_)?(par(am(eter)?)?s?|weights)\b|_shape\b")
 _GENERATORS: Final = frozenset(("numpy.random.default_rng", "numpy.random.RandomState"))
 #: Methods and functions that seed a generator.
 _SEEDERS: Final = re.compile(
@@ -103,6 +105,10 @@ def _unseeded_simulator(module: Module) -> Call | None:
         texts = [value.literal for value in (*call.args, *call.keywords.values())]
         if any(isinstance(text, str) and _EXACT.search(text) for text in texts):
             continue
+        # Old code seeds where it runs: execute(circuit, backend, seed_simulator=1).
+        run = next((other for other in module.calls if other.name == "qiskit.execute"), None)
+        if run is not None and not run.has_star:
+            return run
         # Cirq's simulators sample only where they are told to: simulate() is exact.
         if call.name.startswith("cirq.") and not any(
             other.method in ("run", "run_sweep", "sample") for other in module.calls
@@ -144,6 +150,8 @@ def _unseeded_weights(module: Module) -> Call | None:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         names = [name for target in targets for name in names_in(target)]
         if any(is_weights(name) or _STARTS.fullmatch(name) for name in names):
+            return call
+        if _COUNTS_WEIGHTS.search(", ".join(map(ast.unparse, call.node.args))):
             return call
     return None
 
@@ -260,10 +268,8 @@ def run(path):
     qc = QuantumCircuit(1, 1)
     qc.ry(theta[0], 0)
     qc.measure(0, 0)
-    backend = Aer.get_backend(  # <- here
-        "qasm_simulator"
-    )
-    counts = execute(qc, backend, shots=1000).result().get_counts()
+    backend = Aer.get_backend("qasm_simulator")
+    counts = execute(qc, backend, shots=1000).result().get_counts()  # <- here
     np.savez(path, theta=theta, ones=counts.get("1", 0))
 """,
         ),

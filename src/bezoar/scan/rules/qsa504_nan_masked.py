@@ -133,6 +133,9 @@ def _is_harmless(module: Module, node: ast.AST, subject: ast.expr) -> bool:
         return True
     if _REPORTS.search(where) or _is_documented(module, node):
         return True
+    # Two arrays with NaN in the same places are compared.
+    if where.startswith("test_") or isinstance(module.statement_of(node), ast.Assert):
+        return True
     return not (_is_of_training(subject) or _TRAINS.search(where) or _feeds_encoder(module, node))
 
 
@@ -314,6 +317,17 @@ from qiskit.quantum_info import Statevector
 
 def train_entropy(probs):
     return -np.sum(np.nan_to_num(probs * np.log2(probs)))
+""",
+        ),
+        Example(
+            name="two arrays are compared, NaN and all",
+            code="""\
+import jax.numpy as jnp
+import pennylane as qml
+
+
+def check_batch(features, expected):
+    assert jnp.allclose(jnp.nan_to_num(features), jnp.nan_to_num(expected))
 """,
         ),
         Example(

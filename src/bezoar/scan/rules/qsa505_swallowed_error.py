@@ -25,13 +25,16 @@ _OF_JOBS: Final = frozenset(
 )
 _WORDS: Final = re.compile(
     r"(^|_)(loss|cost|cost_fn|cost_function|loss_fn|criterion|objective|qnode|circuit|energy|"
-    r"gradient|qlayer|expval|expectation|vqc|kernel)(_|$)|train_epoch|compute_loss",
+    r"gradient|qlayer|expval|expectation|vqc|kernel|quantum)(_|$)|train_epoch|compute_loss",
     re.IGNORECASE,
 )
 #: What a backend, sampler or session runs.
 _RUNNERS: Final = re.compile(
     r"backend|simulator|sampler|estimator|device|session|^sim$|aer|qpu|job|solver", re.IGNORECASE
 )
+#: Receivers and arguments that say themselves that a circuit is run.
+_PRIMITIVES: Final = re.compile(r"estimator|sampler|backend|qpu|simulator", re.IGNORECASE)
+_CIRCUIT: Final = re.compile(r"circ|\bqc|\bisa|ansatz|\bpubs?\b", re.IGNORECASE)
 #: Shutting down, and looking whether something is there: nobody relies on the answer.
 _SHUTDOWN: Final = frozenset(
     (
@@ -50,10 +53,13 @@ _SHOWS: Final = frozenset(("draw", "show", "savefig", "print", "display", "plot"
 
 def check(module: Module) -> Iterator[Hit]:
     """Reports handlers that swallow every error of a job or loss."""
-    if module.is_test or not is_in_quantum_project(module):
+    if module.is_test:
         return
+    quantum = is_in_quantum_project(module)
     for node in module.nodes(ast.Try):
         what = _job_in(module, node.body)
+        if not (quantum or _runs_circuit(node.body)):
+            continue
         if not what or _is_shutdown(module, node) or _is_retried(module, node):
             continue
         for handler in node.handlers:
@@ -146,7 +152,9 @@ def _job_in(module: Module, body: list[ast.stmt]) -> str:
             if not isinstance(node, ast.Call):
                 continue
             text = ast.unparse(node.func)
-            called = last_name(node.func)
+            # self.quantum_funcs[i](patch): called by its place in a list.
+            func = node.func.value if isinstance(node.func, ast.Subscript) else node.func
+            called = last_name(func)
             if called in _OF_JOBS and not _is_future(node):
                 return text
             call = module.call(node)
@@ -158,6 +166,18 @@ def _job_in(module: Module, body: list[ast.stmt]) -> str:
             if named and (node.args or node.keywords):
                 return text
     return ""
+
+
+def _runs_circuit(body: list[ast.stmt]) -> bool:
+    """Whether a try runs a circuit in a file that got both from elsewhere."""
+    for statement in body:
+        for node in ast.walk(statement):
+            if not isinstance(node, ast.Call) or last_name(node.func) != "run":
+                continue
+            given = ast.unparse(node).partition("(")[2]
+            if _PRIMITIVES.search(_receiver(node)) and _CIRCUIT.search(given):
+                return True
+    return False
 
 
 def _receiver(node: ast.Call) -> str:

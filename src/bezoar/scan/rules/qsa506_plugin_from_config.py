@@ -183,6 +183,17 @@ def _pieces(module: Module, node: ast.expr) -> Iterator[ast.expr]:
             for each in ast.walk(statement.value):
                 if isinstance(each, ast.expr):
                     yield each
+                    yield from _looped(module, each)
+    yield from _looped(module, node)
+
+
+def _looped(module: Module, node: ast.expr) -> Iterator[ast.expr]:
+    """What a loop takes the name from: `for path in cfg["callbacks"]`."""
+    for outer in module.ancestors(node) if isinstance(node, ast.Name) else ():
+        if isinstance(outer, ast.For) and any(
+            isinstance(each, ast.Name) and each.id == node.id for each in ast.walk(outer.target)
+        ):
+            yield outer.iter
 
 
 RULE = Rule(
@@ -264,6 +275,20 @@ def train():
         request.json["optimizer"],
     )
     return {"name": module.__name__}
+""",
+        ),
+        Example(
+            name="a list of dotted names",
+            code="""
+from importlib import import_module
+
+
+def callbacks_of(config):
+    made = []
+    for dotted in config["callbacks"]:
+        module_name, class_name = dotted.rsplit(".", 1)
+        made.append(getattr(import_module(module_name), class_name)())  # <- here
+    return made
 """,
         ),
     ),

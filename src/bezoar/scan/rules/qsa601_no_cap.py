@@ -445,6 +445,31 @@ def run(program: Program):
 
 _LOOK_ALIKES = (
     Example(
+        name="which qubits a gate stands on, not how many",
+        file="app.py",
+        code="""\
+from flask import Flask, request
+from qiskit import QuantumCircuit
+
+app = Flask(__name__)
+
+
+def built(body):
+    circuit = QuantumCircuit(8)
+    for gate in body["gates"][:200]:
+        circuit.rx(gate["angle"], gate["target"])
+    return circuit
+
+
+@app.post("/state")
+def state():
+    bare = QuantumCircuit(8)
+    for step in built(request.get_json()).data:
+        bare.append(step.operation, step.qubits, step.clbits)
+    return {"depth": bare.depth()}
+""",
+    ),
+    Example(
         name="Bounds of the model, of a query, of a path",
         file="bounded.py",
         code="""

@@ -56,6 +56,10 @@ _PLAIN: Final = frozenset(
 )
 
 
+#: Calls that are told of a circuit and leave it as it is.
+_LOOKS: Final = frozenset(("get_counts", "plot_histogram", "display", "circuit_drawer"))
+
+
 def check(module: Module) -> Iterator[Hit]:
     """Reports dropped circuits, and runs of circuits that measure nothing."""
     if module.is_test or not module.imports_any("qiskit"):
@@ -168,8 +172,9 @@ def _wants_counts(module: Module, call: Call) -> bool:
     exact |= {"save_unitary", "save_density_matrix", "save_probabilities", "save_state"}
     if (asked | attributes) & exact or any(_is_exact_backend(other) for other in module.calls):
         return False
+    # A sampler has nothing else to give.
     wants = {"get_counts", "quasi_dists", "get_memory", "get_int_counts"}
-    return bool((asked | attributes) & wants)
+    return bool((asked | attributes) & wants) or "Sampler" in call.name
 
 
 def _is_exact_backend(call: Call) -> bool:
@@ -246,10 +251,11 @@ def _is_plain_use(module: Module, node: ast.Name, run: Call) -> bool:
         if isinstance(above, ast.Call):
             call = module.call(above)
             if above is run.node or (
-                call is not None and call.name in ("qiskit.transpile", "print")
+                call is not None
+                and (call.name in ("qiskit.transpile", "print") or call.method in _LOOKS)
             ):
                 return True
-            if call is not None and call.method in ("get_counts", "plot_histogram", "run"):
+            if call is not None and call.method == "run":
                 continue
             return False
         if isinstance(above, ast.stmt):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from bezoar.scan.rule import Example, Hit, Rule
-from bezoar.scan.rules.encoders import imports_framework
+from bezoar.scan.rules.encoders import is_in_quantum_project
 from bezoar.scan.rules.roles import last_name
 
 if TYPE_CHECKING:
@@ -36,13 +36,15 @@ _BINDS: Final = re.compile(
     re.IGNORECASE,
 )
 _BINDING_CALLS: Final = frozenset(("compare_digest", "sha256", "blake2b", "verify", "hmac"))
+#: What a result tells of the job, not of the circuit.
+_ABOUT: Final = re.compile(r"metadata|status|usage|cost|price|duration|time|date|metrics")
 #: What a job tells of the circuits that it ran.
 _INPUTS: Final = frozenset(("inputs", "circuits", "qobj", "input_params"))
 
 
 def check(module: Module) -> Iterator[Hit]:
     """Reports results that are fetched or received without a comparison with what was sent."""
-    if module.is_test or not imports_framework(module):
+    if module.is_test or not is_in_quantum_project(module):
         return
     for call in module.calls:
         job = _fetched_id(module, call)
@@ -64,7 +66,7 @@ def _fetched_id(module: Module, call: Call) -> ast.expr | None:
     if not _is_fetch(call):
         return None
     job = call.argument_node(0, "job_id", "arn", "job", "task_arn")
-    if job is None or not _uses_result(module, call):
+    if job is None or not _uses_result(module, call) or _reads_metadata_alone(module, call):
         return None
     value = module.value(job)
     # A job that this program submitted itself is known by its own id.
@@ -83,6 +85,29 @@ def _is_fetch(call: Call) -> bool:
     if call.method in ("job", "get_job", "load_job", "fetch_job"):
         return bool(_SERVICES.search(ast.unparse(call.node.func.value)))
     return call.method in _FETCHES
+
+
+def _reads_metadata_alone(module: Module, call: Call) -> bool:
+    """Whether the result is asked for its cost, its time or its status, not for its values."""
+    statement = module.statement_of(call.node)
+    if not isinstance(statement, ast.Assign) or call.function is None:
+        return False
+    names = {target.id for target in statement.targets if isinstance(target, ast.Name)}
+    taken = statement.value
+    if not (
+        isinstance(taken, ast.Call)
+        and isinstance(taken.func, ast.Attribute)
+        and taken.func.attr in _RESULTS
+    ):
+        return False
+    uses = [
+        module.parent(part)
+        for part in ast.walk(call.function.node)
+        if isinstance(part, ast.Name) and part.id in names and isinstance(part.ctx, ast.Load)
+    ]
+    return bool(uses) and all(
+        isinstance(use, ast.Attribute) and bool(_ABOUT.search(use.attr)) for use in uses
+    )
 
 
 def _uses_result(module: Module, call: Call) -> bool:
@@ -349,6 +374,26 @@ def status(job_id):
 
 def mine():
     return service.job(JOB_ID).result()
+""",
+        ),
+        Example(
+            name="the bill of a job, not its counts",
+            code="""\
+from braket.aws import AwsQuantumTask
+from qiskit_ibm_runtime import QiskitRuntimeService
+
+
+def seconds_of(task_arn, session=None):
+    answer = AwsQuantumTask(task_arn, aws_session=session).result()
+    try:
+        return answer.additional_metadata.simulatorMetadata.executionDuration
+    except AttributeError:
+        return None
+
+
+def spent(job_id):
+    answer = QiskitRuntimeService().job(job_id).result()
+    return answer.metadata
 """,
         ),
         Example(

@@ -65,7 +65,8 @@ def _extracts(module: Module, call: Call) -> Confidence | None:
         kind = module.value(given).literal if given is not None else None
         name = leading_text(module, call.argument_node(0, "filename"))
         return None if kind == "zip" or name.lower().endswith(".zip") else "medium"
-    if call.method != "extractall" or not isinstance(call.node.func, ast.Attribute):
+    one = call.method == "extract" and bool(call.node.args) and _in_loop(module, call)
+    if not (one or call.method == "extractall") or not isinstance(call.node.func, ast.Attribute):
         return None
     value = module.value(call.node.func.value)
     if value.type == "tarfile.TarFile" or value.made_by.startswith("tarfile."):
@@ -257,6 +258,17 @@ def unpack(tar: tarfile.TarFile, folder: str) -> None:
     tar.extractall(folder, members=tar.getmembers())  # <- here
 """,
         ),
+        Example(
+            name="member by member",
+            code="""
+import tarfile
+
+archive = tarfile.open("downloads/qm9.tgz", "r:gz")
+for member in archive.getmembers():
+    archive.extract(member, "data")  # <- here
+archive.close()
+""",
+        ),
     ),
     good=(
         Example(
@@ -359,6 +371,6 @@ fields = table["name"].str.extractall("([a-z]+)")
         "PEP 706 <https://peps.python.org/pep-0706/>",
     ),
     check=check,
-    keywords=("extractall", "unpack_archive"),
+    keywords=("extract", "unpack_archive"),
     tags=("supply chain",),
 )

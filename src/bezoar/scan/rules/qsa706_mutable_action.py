@@ -65,7 +65,10 @@ def _github(roots: tuple[Node, ...]) -> Iterator[Hit]:
         triggers = _triggers(root)
         for job in entries(value_of(root, "jobs")):
             if "pull_request_target" in triggers:
-                yield from _foreign_code(job.value)
+                foreign = tuple(_foreign_code(job.value))
+                yield from foreign
+                if foreign:
+                    yield from _secrets(job.value)
             if "pull_request" in triggers and not _keeps_out(job.value):
                 yield from _secrets(job.value)
     for mapping in mappings(roots):
@@ -236,7 +239,7 @@ jobs:
           ref: ${{ github.event.pull_request.head.sha }}  # <- here
       - run: pytest tests/hardware
         env:
-          QISKIT_IBM_TOKEN: ${{ secrets.QISKIT_IBM_TOKEN }}
+          QISKIT_IBM_TOKEN: ${{ secrets.QISKIT_IBM_TOKEN }}  # <- here
 """,
         ),
         Example(

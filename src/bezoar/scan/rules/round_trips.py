@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from bezoar.scan.rules.literals import assigned
@@ -29,6 +30,8 @@ _WRITERS: dict[str, tuple[int, tuple[str, ...]]] = {
     "shutil.make_archive": (0, ("base_name",)),
 }
 _WRITING_METHODS = {"to_pickle": (0, ("path",)), "dump": (0, ("file",)), "to_dill": (0, ("path",))}
+#: What saves a model to the path that it is given.
+_SAVERS = ("?.save", "qiskit_machine_learning.")
 _SERIALISERS = frozenset(
     {
         "pickle.dumps",
@@ -56,6 +59,21 @@ _OPENERS = frozenset(
 _BUFFERS = frozenset({"io.BytesIO", "io.StringIO"})
 #: Names, buffers and calls that are followed from what is read to where it was made.
 _DEPTH = 8
+
+
+#: Folders that pytest and tempfile make.
+_TEMPORARY = re.compile(r"\b(?:tmp_?path\w*|tmp_?dir\w*|temp_?dir\w*|tempfile)\b")
+
+
+def is_temporary(module: Module, source: ast.expr | None) -> bool:
+    """Whether a path lies in a folder of this run: what is there, this run has written."""
+    for _ in range(_DEPTH):
+        if source is None:
+            return False
+        if _TEMPORARY.search(ast.unparse(source)):
+            return True
+        source = _opened(module, source) or _bound(module, source)
+    return False
 
 
 def own_output(module: Module, source: ast.expr | None) -> bool:
@@ -103,7 +121,7 @@ def _written(module: Module, source: ast.expr) -> list[ast.expr]:
             continue
         where = _WRITERS.get(call.name)
         if call.method in ("write", "write_bytes") and isinstance(call.node.func, ast.Attribute):
-            # handle.write(pickle.dumps(model))
+            # Not `dump`, but the text that `dumps` gave.
             if call.node.args and _made_of(module, call.node.args[0], _SERIALISERS):
                 found.append(call.node.func.value)
             continue
@@ -111,6 +129,8 @@ def _written(module: Module, source: ast.expr) -> list[ast.expr]:
             where = _WRITING_METHODS.get(call.method)
         if where is None and call.method in ("to_pickle", "to_dill"):
             where = _WRITING_METHODS[call.method]
+        if where is None and call.method == "save" and call.name.startswith(_SAVERS):
+            where = (0, ("file_name", "path", "filename"))
         if where is None or (call.name == "tarfile.open" and not _writes(module, call.node)):
             continue
         node = call.argument_node(where[0], *where[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 from command_line import COMMAND, Terminal, finished, python, refused, start
 
+from bezoar.cli import slow_progress
 from bezoar.contracts.code_findings import ScanRecord
+from bezoar.contracts.progress import Progress
+from bezoar.models import watching
 
 PICKLE = "import pickle\nmodel = pickle.load(open('model.pkl', 'rb'))\n"
 FORMATS = ("text", "concise", "json", "sarif", "gitlab", "junit", "html")
@@ -275,3 +279,24 @@ def test_paths_that_begin_with_a_dash_or_are_elsewhere(project: Path, tmp_path: 
     answer = finished(start("scan", "../app.py", "../clean.py", folder=project / "deep"))
     assert answer.code == 1
     assert "app.py:2" in answer.out
+
+
+def test_no_bar_for_a_short_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(watching, "watched", lambda **_: contextlib.nullcontext(remember(told)))
+    for visible, patience, wanted in ((True, 99.0, []), (False, 0.0, []), (True, 0.0, [1, 2])):
+        told.clear()
+        monkeypatch.setattr(slow_progress, "_PATIENCE", patience)
+        with slow_progress.slow_progress(visible) as progress:
+            progress("files", 1, 2)
+            progress("files", 2, 2)
+        assert [done for _, done, _ in told] == wanted
+
+
+def remember(told: list[tuple[str, int, int]]) -> Progress:
+    """A progress that can be looked at."""
+
+    def tell(task: str, done: int, total: int) -> None:
+        told.append((task, done, total))
+
+    return tell

@@ -10,7 +10,9 @@ import pytest
 HEAVY = ("numpy", "torch", "scipy", "sklearn", "pyarrow")
 
 
-@pytest.mark.parametrize("module", ["code_findings", "errors", "records", "files", "plugins", "progress"])
+@pytest.mark.parametrize(
+    "module", ["code_findings", "errors", "records", "files", "plugins", "progress"]
+)
 def test_the_array_free_part_imports_nothing_heavy(module: str) -> None:
     code = (
         f"import sys, bezoar.contracts.{module}; print(sorted(set(sys.modules) & set({HEAVY!r})))"

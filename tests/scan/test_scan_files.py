@@ -30,7 +30,9 @@ def test_a_folder_or_file_that_is_named_is_examined(tmp_path: Path) -> None:
     assert told(scan([file], QUIET, root=tmp_path)) == [("QSA201", "venv/deep/b.py", 2)]
 
 
-@pytest.mark.parametrize("pattern", ["gen", "gen/*", "*/c.py", "g?n", "gen/deep/c.py", "c.py"])
+@pytest.mark.parametrize(
+    "pattern", ["gen", "gen/", "./gen", "gen/*", "gen/**", "*/c.py", "g?n", "gen/deep/c.py", "c.py"]
+)
 def test_excluded_patterns(tmp_path: Path, pattern: str) -> None:
     write(tmp_path, {"gen/deep/c.py": PICKLE, "own/b.py": PICKLE})
     assert told(scanned(tmp_path, exclude=(pattern,))) == [("QSA201", "own/b.py", 2)]

@@ -58,15 +58,15 @@ def test_progress_is_told(project: Path) -> None:
     assert files[-1][0] == files[-1][1] == 64
 
 
-def running(group: int) -> list[str]:
+def running(group: int) -> dict[int, str]:
     """The processes of a group that have not ended."""
-    found = []
+    found = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             name, _, rest = file.read_text().partition("(")[2].rpartition(")")
             state, _, its_group = rest.split()[:3]
             if int(its_group) == group and state not in "ZX":
-                found.append(name)
+                found[int(file.parent.name)] = name
     return found
 
 
@@ -82,17 +82,15 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_ends_all_processes_with_one_line(
-    tmp_path: Path, own_cache: Path, jobs: str
-) -> None:
+def started(folder: Path, cache: Path, jobs: str) -> subprocess.Popen[str]:
+    """A scan of some seconds that has begun, in a group of processes of its own."""
     body = "".join(
         f"def f{n}(a, b=1):\n    return [a.x + b * {n} for a in b]\n" for n in range(400)
     )
-    write(tmp_path / "project", {f"m{number}.py": body for number in range(120)})
-    (tmp_path / "run.py").write_text(_LONG)
+    write(folder / "project", {f"m{number}.py": body for number in range(120)})
+    (folder / "run.py").write_text(_LONG)
     process = subprocess.Popen(
-        [sys.executable, str(tmp_path / "run.py"), str(tmp_path / "project"), jobs],
+        [sys.executable, str(folder / "run.py"), str(folder / "project"), jobs],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -100,9 +98,17 @@ def test_ctrl_c_ends_all_processes_with_one_line(
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     end = time.monotonic() + 60
-    while not list(own_cache.rglob("*.sqlite")) and time.monotonic() < end:
+    while not list(cache.rglob("*.sqlite")) and time.monotonic() < end:
+        assert process.poll() is None, process.communicate()
         time.sleep(0.02)
-    assert process.poll() is None, process.communicate()
+    return process
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_ends_all_processes_with_one_line(
+    tmp_path: Path, own_cache: Path, jobs: str
+) -> None:
+    process = started(tmp_path, own_cache, jobs)
     # A terminal sends it to all of them.
     os.killpg(process.pid, signal.SIGINT)
     out, error = process.communicate(timeout=60)
@@ -113,3 +119,17 @@ def test_ctrl_c_ends_all_processes_with_one_line(
     while left := running(process.pid):
         assert time.monotonic() < end, left
         time.sleep(0.05)
+
+
+def test_a_process_that_is_killed_is_told_in_one_line(tmp_path: Path, own_cache: Path) -> None:
+    process = started(tmp_path, own_cache, "2")
+    others = [
+        each
+        for each in running(process.pid)
+        if each != process.pid and b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()
+    ]
+    os.kill(others[0], signal.SIGKILL)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert error.startswith("bezoar: a process of the scan was ended from outside")
+    assert error.count("\n") == 1

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from bezoar.contracts.errors import BezoarError
 from bezoar.scan.code.project import Knowledge, ModuleIndex
-from bezoar.scan.documents import Document
+from bezoar.scan.documents import Document, DocumentKind
 from bezoar.scan.examination import Examined, examine_code, examine_document
 from bezoar.scan.examples import files_of, reported_lines
 from bezoar.scan.manifests.facts import project_facts
@@ -56,7 +56,9 @@ def found_in(example: Example, rule: Rule) -> set[Line]:
         BrokenRule: a file of the example cannot be read, or the rule fails.
     """
     files = files_of(example)
-    kinds = {name: document_kind(PurePosixPath(name).name, _above(name)) for name in files}
+    kinds: dict[str, DocumentKind | None] = {
+        name: document_kind(PurePosixPath(name).name, _above(name)) for name in files
+    }
     facts = project_facts(
         [(name, kind, files[name]) for name, kind in kinds.items() if kind is not None]
     )
@@ -68,9 +70,10 @@ def found_in(example: Example, rule: Rule) -> set[Line]:
                 file = Path(folder, name)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
+                kind: DocumentKind = kinds[name] or "artefact"
                 document = Document(
                     path=name,
-                    kind=kinds[name] or "artefact",
+                    kind=kind,
                     text=text,
                     file=file,
                     project=facts,

@@ -159,7 +159,8 @@ class _Scan:
     # -- files -------------------------------------------------------------------------------
 
     def _jobs(self) -> list[Job]:
-        exclude = self._settings.exclude
+        # As in .gitignore: `data/` and `./data` are the folder `data`.
+        exclude = [each.removeprefix("./").rstrip("/") for each in self._settings.exclude]
         found: list[tuple[Candidate, str | None]] = []
         for candidate in candidates(self._paths, self._root, exclude, self._skip):
             kind = self._kind(candidate)

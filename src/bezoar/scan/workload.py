@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from bezoar._version import __version__
+from bezoar.contracts.errors import BezoarError
 from bezoar.scan.cache import Cache, key_of
 from bezoar.scan.catalogue import all_rules
 from bezoar.scan.code.project import Knowledge, ModuleIndex
@@ -141,9 +142,7 @@ def _worker(setting: Setting, rules: Sequence[Rule]) -> _Worker:
         rules=tuple(rules),
         index=ModuleIndex(setting.dependencies),
         cache=Cache(setting.cache) if setting.cache is not None else None,
-        ruleset=""
-        if setting.cache is None
-        else key_of(setting.rules, _state_of_code(rules)),
+        ruleset="" if setting.cache is None else key_of(setting.rules, _state_of_code(rules)),
     )
 
 
@@ -217,6 +216,7 @@ class Workforce:
         if self._pool is None:
             return
         from concurrent.futures import FIRST_COMPLETED, wait
+        from concurrent.futures.process import BrokenProcessPool
 
         # The largest first, so that no process is left with one of them at the end.
         ordered = sorted(work, key=lambda each: -each[0].n_bytes)
@@ -227,4 +227,10 @@ class Workforce:
         while waiting:
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
-                yield from future.result()
+                try:
+                    yield from future.result()
+                except BrokenProcessPool as error:
+                    raise BezoarError(
+                        "a process of the scan was ended from outside, often for want of memory;"
+                        " scan with --jobs 1"
+                    ) from error

@@ -250,7 +250,7 @@ class Calls:
         if any(each.origins for each in inputs) or (receiver.fixed and not _all_fixed(inputs)):
             scope = self._reader.scope
             found = mixed([receiver, *inputs], type=receiver.type)
-            scope.variables[key] = found
+            scope.keep(key, found)
 
     # -- functions of the project ------------------------------------------------------------
 

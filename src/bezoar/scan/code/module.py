@@ -112,11 +112,19 @@ class Module:
             if call.name in exact or (prefixes and call.name.startswith(prefixes)):
                 yield call
 
+    def calls_in(self, function: Function | None) -> Sequence[Call]:
+        """The calls of one function's own body; those at the top level for None."""
+        return self._calls_by_function.get(function, ())
+
     def method_calls(self, *methods: str) -> Iterator[Call]:
         """Calls by the last component of what is called, whatever the receiver is."""
         for call in self.calls:
             if call.method in methods:
                 yield call
+
+    def comparisons_in(self, function: Function | None) -> Sequence[ast.Compare]:
+        """The comparisons of one function's own body; those at the top level for None."""
+        return self._comparing.get(function, ())
 
     def call(self, node: ast.AST) -> Call | None:
         """The call that was read at `node`, None for another node."""
@@ -276,6 +284,20 @@ class Module:
         )
 
     # -- indexes -------------------------------------------------------------------------------
+
+    @cached_property
+    def _calls_by_function(self) -> dict[Function | None, list[Call]]:
+        found: dict[Function | None, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.function, []).append(call)
+        return found
+
+    @cached_property
+    def _comparing(self) -> dict[Function | None, list[ast.Compare]]:
+        found: dict[Function | None, list[ast.Compare]] = {}
+        for test in self.nodes(ast.Compare):
+            found.setdefault(self.function_of(test), []).append(test)
+        return found
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:

@@ -168,7 +168,7 @@ class Reader:
             return
         if known is None:
             known = UNKNOWN if isinstance(node, ast.Name) else self.value(node)
-        self.scope.variables[key] = known.marked(mark)
+        self.scope.keep(key, known.marked(mark))
 
     def apply(self, test: ast.expr, *, holds: bool) -> None:
         """Remembers what follows when `test` holds, or does not."""
@@ -319,7 +319,7 @@ class Reader:
             self.value(target.slice)
             key = key_of(target)
             if key:
-                self.scope.variables[key] = self._carried(value, target, key)
+                self.scope.keep(key, self._carried(value, target, key))
             self._contaminate(target.value, value)
 
     def _unpack(self, target: ast.Tuple | ast.List, value: Value) -> None:
@@ -337,7 +337,7 @@ class Reader:
         key = key_of(target)
         carried = self._carried(value, target, key)
         if key:
-            self.scope.variables[key] = carried
+            self.scope.keep(key, carried)
         declared = self.project.classes.get(owner.type)
         if declared is not None:
             known = declared.attributes.get(target.attr)
@@ -352,7 +352,7 @@ class Reader:
         if not isinstance(known, Value) or (not value.origins and value.fixed):
             return
         parts = known.parts
-        self.scope.variables[key] = Value(
+        merged = Value(
             fixed=known.fixed and value.fixed,
             origins=merged_origins([known, value]),
             type=known.type,
@@ -361,6 +361,7 @@ class Reader:
             marks=common_marks([known, value]),
             parts=parts,
         )
+        self.scope.keep(key, merged)
 
     def _carried(self, value: Value, node: ast.AST, key: str) -> Value:
         """The value after an assignment, which is a station of its flow."""

@@ -12,7 +12,7 @@ class Scope:
     holds a value. `variables` may also hold ``self.x`` and ``job['shots']``, by their text.
     """
 
-    __slots__ = ("aliases", "falls_back", "outer_names", "parent", "variables")
+    __slots__ = ("aliases", "falls_back", "inner", "outer_names", "parent", "variables")
 
     def __init__(self, parent: Scope | None = None) -> None:
         """An empty scope inside of `parent`."""
@@ -20,6 +20,8 @@ class Scope:
         self.variables: dict[str, Value] = {}
         self.aliases: dict[str, str] = {}
         self.outer_names: set[str] = set()
+        # Keys of attributes and items: what goes when their owner gets another value.
+        self.inner: set[str] = set()
         #: While it is set, what is imported already stays: `except ImportError: qiskit = None`.
         self.falls_back = False
 
@@ -44,12 +46,17 @@ class Scope:
             if key in scope.aliases and (self.falls_back or value.literal is None):
                 return
             scope.aliases.pop(key, None)
-        known = scope.variables
-        if key in known:
-            stale = [each for each in known if each.startswith((f"{key}.", f"{key}["))]
-            for each in stale:
-                del known[each]
-        known[key] = value
+        if key in scope.variables and scope.inner:
+            for each in [e for e in scope.inner if e.startswith((f"{key}.", f"{key}["))]:
+                scope.variables.pop(each, None)
+                scope.inner.discard(each)
+        scope.keep(key, value)
+
+    def keep(self, key: str, value: Value) -> None:
+        """Remembers a value under its text: of a name, an attribute or an item."""
+        if "." in key or "[" in key:
+            self.inner.add(key)
+        self.variables[key] = value
 
     def alias(self, key: str, name: str) -> None:
         """Makes `key` stand for a thing that is imported or declared."""

@@ -36,6 +36,7 @@ _GUARD_MIDDLEWARE: Final = re.compile(
 _BEFORE: Final = frozenset(
     "before_request before_app_request middleware on_request before_serving before".split()
 )
+_NESTING: Final = 3
 _DEPENDS: Final = frozenset({"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends"})
 #: Class attributes that list what a class-based view asks for.
 _CLASS_GUARDS: Final = frozenset(
@@ -229,7 +230,26 @@ def guarded_objects(module: Module) -> frozenset[str]:
         made_here.add(ast.unparse(target))
         if node.value is not None and _guards_all(target, node.value):
             found.add("*")
-    return frozenset(found | _made_elsewhere(module, made_here))
+    found |= _made_elsewhere(module, made_here)
+    return frozenset(found | _included(module, found))
+
+
+def _included(module: Module, guarded: set[str]) -> set[str]:
+    """What a guarded router includes is behind its guard: ``secured.include_router(jobs)``."""
+    calls = [
+        call.node
+        for call in module.method_calls("include_router", "register_blueprint")
+        if isinstance(call.node.func, ast.Attribute) and call.node.args
+    ]
+    found: set[str] = set()
+    # Routers in routers in routers.
+    for _ in range(_NESTING):
+        for node in calls:
+            if isinstance(node.func, ast.Attribute):
+                receiver = ast.unparse(node.func.value)
+                if receiver in guarded or receiver in found:
+                    found.add(ast.unparse(node.args[0]))
+    return found
 
 
 def _made_elsewhere(module: Module, made_here: set[str]) -> set[str]:

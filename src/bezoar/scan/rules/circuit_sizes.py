@@ -51,6 +51,7 @@ _LEADING: Final[dict[str, int]] = {
     "pyquil.get_qc": 0,
     "mindquantum.simulator.Simulator": 2,
 }
+_QUBITS: Final = frozenset({"cirq.LineQubit", "cirq.GridQubit", "cirq.NamedQubit", "cirq.q"})
 #: Methods of circuits whose arguments say which qubits, not how many.
 _PLACING: Final = frozenset("append compose barrier measure initialize unitary".split())
 _LIBRARY: Final = "qiskit.circuit.library."
@@ -138,12 +139,28 @@ def sizes_of_loops(module: Module) -> Iterator[tuple[str, ast.expr, ast.AST]]:
             number = count.args[min(1, len(count.args) - 1)]
             if _applies_gates(module, node):
                 yield "depth", number, node
+    for node in module.nodes(ast.ListComp, ast.GeneratorExp):
+        if isinstance(node, ast.ListComp | ast.GeneratorExp):
+            yield from _made_qubits(module, node)
     for node in module.nodes(ast.BinOp):
         if not isinstance(node, ast.BinOp):
             continue
         base = {ast.Pow: 2, ast.LShift: 1}.get(type(node.op))
         if base and isinstance(node.left, ast.Constant) and node.left.value == base:
             yield "qubits", node.right, node
+
+
+def _made_qubits(
+    module: Module, node: ast.ListComp | ast.GeneratorExp
+) -> Iterator[tuple[str, ast.expr, ast.AST]]:
+    """``[cirq.LineQubit(i) for i in range(n)]``."""
+    made = {module.name_of(each.func) for each in ast.walk(node.elt) if isinstance(each, ast.Call)}
+    if made.isdisjoint(_QUBITS):
+        return
+    for generator in node.generators:
+        count = generator.iter
+        if isinstance(count, ast.Call) and module.name_of(count.func) == "range" and count.args:
+            yield "qubits", count.args[min(1, len(count.args) - 1)], node
 
 
 def _applies_gates(module: Module, loop: ast.AST) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from bezoar.scan.code.module import Function, Module
 
+#: What is known of each function: it is asked for every load.
+_COMPARING: Final[WeakKeyDictionary[Module, dict[Function | None, bool]]] = WeakKeyDictionary()
 #: Words that name a digest or a signature, as parts of identifiers.
 _WORDS = re.compile(
     r"sha\d*(?:sum)?|md5(?:sum)?|blake\w*|crc32|digest|checksum|hash|hashes|hexdigest|signature|hmac|fingerprint"
@@ -33,17 +36,19 @@ def is_digest_name(name: str) -> bool:
 
 def compares_digest(module: Module, function: Function | None) -> bool:
     """Whether the function (the top level for None) compares a digest, or calls what does."""
-    for call in module.calls:
-        if call.function is not function:
-            continue
+    known = _COMPARING.setdefault(module, {})
+    if function not in known:
+        known[function] = _does_compare(module, function)
+    return known[function]
+
+
+def _does_compare(module: Module, function: Function | None) -> bool:
+    for call in module.calls_in(function):
         if call.method == "compare_digest" or call.method in ("verify", "verify_digest"):
             return True
         if _CHECKS.search(_snake(call.method)):
             return True
-    return any(
-        module.function_of(test) is function and _compares(module, test)
-        for test in module.nodes(ast.Compare)
-    )
+    return any(_compares(module, test) for test in module.comparisons_in(function))
 
 
 def is_verified(module: Module, function: Function | None) -> bool:

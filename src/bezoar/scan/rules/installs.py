@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from bezoar.scan.manifests.reading import read_manifest
+from bezoar.scan.rules.shell_commands import shell_commands
 
 if TYPE_CHECKING:
     from bezoar.scan.code.module import Module
@@ -27,6 +29,15 @@ def installs_of_module(module: Module) -> Iterator[Requirement]:
         yield from read_manifest(module.path, "setup-py", module.text).requirements
     for first, text in _blocks(module.magics):
         yield from requirements_in_script(text, first_line=first)
+
+
+def installs_of_calls(module: Module) -> Iterator[tuple[ast.AST, tuple[Requirement, ...]]]:
+    """What `os.system("pip install ...")` and its kin install, by call."""
+    from bezoar.scan.manifests.commands import requirements_in_command
+
+    for where, command in shell_commands(module):
+        if isinstance(where, ast.AST) and "install" in command:
+            yield where, tuple(requirements_in_command(command))
 
 
 def by_line(requirements: Iterable[Requirement]) -> Iterator[list[Requirement]]:

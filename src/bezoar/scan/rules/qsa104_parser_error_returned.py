@@ -99,7 +99,7 @@ def _is_answer(call: Call) -> bool:
 
 def _carries_error(module: Module, node: ast.AST) -> bool:
     """Whether the text of a caught exception is part of what is sent."""
-    caught = _caught(module, node)
+    caught = _caught(module, node) | _registered(module, node).keys()
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
             text = inner.id in caught or (
@@ -153,11 +153,34 @@ def _caught(module: Module, node: ast.AST) -> set[str]:
     return {handler.name for handler, _ in _handlers(module, node) if handler.name}
 
 
+def _registered(module: Module, node: ast.AST) -> dict[str, str]:
+    """The error that the function around is given, by name, where it is registered for one:
+    `@app.exception_handler(QASM2ParseError)`, `@app.errorhandler(Exception)`."""
+    function = module.function_of(node)
+    for decorator in function.node.decorator_list if function is not None else ():
+        if (
+            isinstance(decorator, ast.Call)
+            and isinstance(decorator.func, ast.Attribute)
+            and decorator.func.attr in ("exception_handler", "errorhandler")
+            and decorator.args
+            and not isinstance(decorator.args[0], ast.Constant)
+            and function is not None
+            and function.params
+        ):
+            return {function.params[-1]: ast.unparse(decorator.args[0])}
+    return {}
+
+
 def _confidence(module: Module, node: ast.AST) -> Confidence | None:
     """How sure it is that a parser's words are sent, None where they are not."""
     around = list(_handlers(module, node))
     if around and _types(around[0][0]) <= _OWN:
         return None
+    for kind in _registered(module, node).values() if not around else ():
+        if kind.rpartition(".")[2] in _OWN:
+            return None
+        if _ABOUT_CIRCUITS.search(kind):
+            return "high"
     calls = [
         module.call(each)
         for _, attempt in around[:1]
@@ -380,6 +403,32 @@ def depth(request):
     return JsonResponse({"depth": len(circuit)})
 """,
     ),
+    Example(
+        name="A handler of errors for the whole service",
+        file="handlers.py",
+        code="""
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
+from qiskit import qasm2
+
+app = FastAPI()
+
+
+@app.exception_handler(qasm2.QASM2ParseError)
+async def on_parse_error(request: Request, error: qasm2.QASM2ParseError):
+    return JSONResponse(status_code=400, content={"detail": str(error)})  # <- here
+
+
+@app.exception_handler(HTTPException)
+async def on_http_error(request: Request, error: HTTPException):
+    return JSONResponse(status_code=error.status_code, content={"detail": str(error.detail)})
+
+
+@app.post("/depth")
+async def depth(request: Request):
+    return {"depth": qasm2.loads((await request.body()).decode(), include_path=()).depth()}
+""",
+    ),
 )
 
 _GOOD = (
@@ -447,8 +496,24 @@ app = Flask(__name__)
 
 @app.post("/simulate")
 def run():
-    outcome = simulate_circuit(request.get_json())
-    return jsonify({"counts": outcome["counts"], "seconds": outcome["seconds"]})
+    circuit_data = request.get_json()
+    if not circuit_data:
+        return jsonify({"error": "no circuit"}), 400
+    outcome = simulate_circuit(circuit_data)
+    return jsonify({
+        "counts": outcome["counts"],
+        "seconds": outcome["seconds"],
+        "qubits": circuit_data["qubits"],
+    })
+
+
+@app.post("/again")
+def again():
+    try:
+        outcome = simulate_circuit(request.json)
+        return jsonify({"counts": outcome["counts"], "circuit": outcome["seconds"]})
+    except Exception:
+        return jsonify({"error": "the circuit cannot be simulated"}), 500
 # file: engine.py
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator

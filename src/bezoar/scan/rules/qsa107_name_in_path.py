@@ -109,11 +109,11 @@ def check(module: Module) -> Iterator[Hit]:
     if module.is_test or not (is_quantum(module) or _CIRCUIT_WORDS.search(module.text)):
         return
     served = is_service(module) or module.project.is_service
-    seen: set[tuple[Function | None, str]] = set()
+    seen: set[tuple[Function | None, str, str]] = set()
     for call in module.calls:
         node = _path(module, call)
-        # One path is told once, where it is first used.
-        if node is None or (call.function, ast.unparse(node)) in seen:
+        # One path is told once for each thing that is done with it: written, sent, removed.
+        if node is None or (call.function, call.method, ast.unparse(node)) in seen:
             continue
         value = module.value(node)
         kind = _kind(module, call, node, value, served)
@@ -121,7 +121,7 @@ def check(module: Module) -> Iterator[Hit]:
             continue
         if _is_temporary(module, node):
             continue
-        seen.add((call.function, ast.unparse(node)))
+        seen.add((call.function, call.method, ast.unparse(node)))
         severity, confidence = _RATING[kind]
         yield Hit(
             where=call.node,
@@ -342,7 +342,7 @@ def upload():
     sent = request.files["circuit"]
     target = os.path.join("uploads", sent.filename)
     sent.save(target)  # <- here
-    return {"qubits": QuantumCircuit.from_qasm_file(target).num_qubits}
+    return {"qubits": QuantumCircuit.from_qasm_file(target).num_qubits}  # <- here
 """,
     ),
     Example(

@@ -407,19 +407,20 @@ def refit(model, path):
             code="""\
 import os
 import pickle
-from multiprocessing import Pool
 
 import dill
 
 
 def run_all(stage, circuits):
-    job = {"stage_bytes": dill.dumps(stage)}
-    with Pool() as pool:
-        return pool.map(_Call(_run_one, job), circuits)
+    return each_in_a_process(_run_one, circuits, {"stage": dill.dumps(stage)})
 
 
-def _run_one(circuit, *, stage_bytes):
-    return dill.loads(stage_bytes).run(circuit)
+def run_here(stage, circuits):
+    return [_run(circuit, stage=stage) for circuit in circuits]
+
+
+def _run_one(circuit, *, stage):
+    return _run(circuit, stage=dill.loads(stage))
 
 
 def broadcast(thing, rank, folder):

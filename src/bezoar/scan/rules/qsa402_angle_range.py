@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from bezoar.scan.rule import Example, Hit, Rule
 from bezoar.scan.rules.encoders import Encoding, encodings, imports_framework
-from bezoar.scan.rules.roles import holds_features, is_features, names_in
+from bezoar.scan.rules.roles import holds_features, is_features, last_name, names_in
 
 if TYPE_CHECKING:
     from bezoar.scan.code.module import Call, Module
@@ -27,6 +27,7 @@ _PIXELS: Final = re.compile(
     r"skimage\.io\.imread|tensorflow\.keras\.datasets\.\w+\.load_data|"
     r"sklearn\.datasets\.(load_digits|fetch_openml)"
 )
+_STD: Final = re.compile(r"\b(std|sigma|stddev|stds)(_\b|\b)|_std\b", re.IGNORECASE)
 _TABLES: Final = re.compile(r"pandas\.read_\w+|polars\.read_\w+|numpy\.(loadtxt|genfromtxt)")
 #: Calls that bound what they are given, or bring it into a known range.
 _BOUNDING: Final = frozenset(
@@ -34,7 +35,7 @@ _BOUNDING: Final = frozenset(
         *("MinMaxScaler", "MaxAbsScaler", "Normalizer", "QuantileTransformer", "minmax_scale"),
         *("normalize", "tanh", "Tanh", "sigmoid", "Sigmoid", "expit", "arctan", "atan", "arctan2"),
         *("arcsin", "arccos", "asin", "acos", "clip", "clamp", "clip_by_value", "ToTensor"),
-        *("softmax", "Softmax", "mod", "fmod", "remainder", "hardtanh", "Hardtanh", "ptp"),
+        *("hardtanh", "Hardtanh", "ptp"),
         *(
             "maxabs_scale",
             "l2_normalize",
@@ -43,7 +44,14 @@ _BOUNDING: Final = frozenset(
             "rescale",
             "convert_image_dtype",
         ),
-        *("rescale_intensity", "to_tensor", "cos", "sin", "norm", "interp", "rankdata"),
+        *("rescale_intensity", "to_tensor"),
+    )
+)
+#: Calls that bound features, and are mostly there for something else: plots, outputs, losses.
+_BOUNDING_DATA: Final = frozenset(
+    (
+        *("softmax", "Softmax", "mod", "fmod", "remainder", "cos", "sin", "norm", "interp"),
+        "rankdata",
     )
 )
 #: Classical layers: what reaches the encoder is theirs, not the table's.
@@ -126,7 +134,21 @@ def _module_source(module: Module, encoding: Encoding, value: Value) -> str:
         return ""
     if any(call.method in _LAYERS for call in module.calls):
         return ""
-    return _described([call.name for call in module.calls if _is_about_data(module, call.node)])
+    names = [call.name for call in module.calls if _is_about_data(module, call.node)]
+    return _described(names) or _standardised(module)
+
+
+def _standardised(module: Module) -> str:
+    """``(x - x.mean()) / x.std()``, which is a StandardScaler by hand."""
+    for node in module.nodes(ast.BinOp):
+        if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
+            continue
+        top = node.left
+        if not (isinstance(top, ast.BinOp) and isinstance(top.op, ast.Sub)):
+            continue
+        if _STD.search(ast.unparse(node.right)) and not _is_of_outputs([top.left]):
+            return f"standardised by hand (`{ast.unparse(node)}`)"
+    return ""
 
 
 def _is_about_data(module: Module, node: ast.Call) -> bool:
@@ -146,6 +168,8 @@ def _bounds_somewhere(module: Module) -> bool:
         bounds = call.method in _BOUNDING or _BOUNDING_WORD.search(call.method)
         if bounds and not _is_of_outputs(call.node.args):
             return True
+        if call.method in _BOUNDING_DATA and _is_about_data(module, call.node):
+            return True
         if _is_prepared_elsewhere(module, call):
             return True
     for node in module.nodes(ast.BinOp, ast.AugAssign):
@@ -164,8 +188,19 @@ def _bounds_somewhere(module: Module) -> bool:
 
 def _is_of_outputs(arguments: list[ast.expr]) -> bool:
     """Whether what is bounded is a prediction or a count, and no feature."""
-    names = [name for argument in arguments for name in names_in(argument)]
+    # The receiver counts where there is no other name: counts.get("1", 0).
+    names = [
+        name
+        for argument in arguments
+        for name in (*names_in(argument), *map(last_name, _receivers(argument)))
+    ]
     return bool(names) and all(_OUTPUTS.search(name) for name in names)
+
+
+def _receivers(node: ast.expr) -> list[ast.expr]:
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return []
+    return [] if any(True for _ in names_in(node)) else [node.func.value]
 
 
 def _is_prepared_elsewhere(module: Module, call: Call) -> bool:
@@ -303,6 +338,83 @@ def convolve(image):
 
 
 maps = [convolve(image) for image in x_train[:10]]
+""",
+        ),
+        Example(
+            name="pixels of Keras, whatever the parameter is called",
+            file="quanvolution.ipynb",
+            code="""\
+# %%
+import numpy as np
+import pennylane as qml
+from tensorflow import keras
+# %%
+(images, labels), _ = keras.datasets.fashion_mnist.load_data()
+dev = qml.device("default.qubit", wires=4)
+# %%
+@qml.qnode(dev)
+def quanv(phi):
+    for j in range(4):
+        qml.RY(np.pi * phi[j], wires=j)  # <- here
+    return [qml.expval(qml.PauliZ(j)) for j in range(4)]
+# %%
+first = images[0]
+quanv([first[0, 0], first[0, 1], first[1, 0], first[1, 1]])
+""",
+        ),
+        Example(
+            name="a scaler that was fitted in the same breath, and a sigmoid of the outputs",
+            file="old_qiskit.py",
+            code="""\
+import torch
+from qiskit import Aer, QuantumCircuit, execute
+from sklearn.datasets import load_breast_cancer
+from sklearn.preprocessing import StandardScaler
+
+X, y = load_breast_cancer(return_X_y=True)
+scaler = StandardScaler().fit(X)
+X = scaler.transform(X)
+
+
+def score(sample):
+    qc = QuantumCircuit(4, 1)
+    for i in range(4):
+        qc.ry(sample[i], i)  # <- here
+    qc.measure(0, 0)
+    counts = execute(qc, Aer.get_backend("qasm_simulator")).result().get_counts()
+    return counts.get("1", 0) / sum(counts.values())
+
+
+predictions = torch.tensor([score(x) for x in X])
+predictions = torch.sigmoid(predictions)
+""",
+        ),
+        Example(
+            name="standardised by hand, and a softmax over the outputs",
+            file="prices.py",
+            code="""\
+import pandas as pd
+import pennylane as qml
+from pennylane import numpy as np
+from scipy.special import softmax
+
+table = pd.read_csv("prices.csv")
+X = table[["open", "close", "volume"]]
+X = (X - X.mean()) / X.std()
+dev = qml.device("default.qubit", wires=3)
+
+
+@qml.qnode(dev)
+def circuit(x, params):
+    for k in range(3):
+        qml.RX(x[k], wires=k)  # <- here
+    qml.StronglyEntanglingLayers(params, wires=range(3))
+    return [qml.expval(qml.PauliZ(k)) for k in range(3)]
+
+
+def predict(x, params):
+    logits = circuit(x, params)
+    return softmax(np.array(logits))
 """,
         ),
     ),

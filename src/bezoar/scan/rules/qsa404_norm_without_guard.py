@@ -353,6 +353,20 @@ def encode_batch(x):
     return x / torch.norm(x, dim=1, keepdim=True)  # <- here
 """,
         ),
+        Example(
+            name="one over the norm, times the features",
+            code="""\
+import numpy as np
+from qiskit import QuantumCircuit
+
+
+def amplitude_map(n_qubits, features):
+    qc = QuantumCircuit(n_qubits)
+    amplitudes = (1 / np.linalg.norm(features)) * features  # <- here
+    qc.initialize(amplitudes, range(n_qubits))
+    return qc
+""",
+        ),
     ),
     good=(
         Example(

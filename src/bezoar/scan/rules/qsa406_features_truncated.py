@@ -45,9 +45,10 @@ _WARNINGS: Final = frozenset(("warn", "warning"))
 
 def check(module: Module) -> Iterator[Hit]:
     """Reports `range(min(features, qubits))`, `x[:n_qubits]` and `x[i % len(x)]` in encoders."""
-    if module.is_test:
-        return
     quantum = imports_framework(module)
+    # Helpers of a project take the samples apart, and know no framework.
+    if module.is_test or not (quantum or "qubit" in module.text):
+        return
     encoding = {id(one.call.function.node) for one in encodings(module) if one.call.function}
     for node in module.nodes(ast.Call, ast.Subscript):
         function = module.function_of(node)
@@ -60,19 +61,18 @@ def check(module: Module) -> Iterator[Hit]:
             yield Hit(where=node, message=message)
 
 
-def _says_qubits(node: ast.Call | ast.Subscript, function: Function | None) -> bool:
+def _says_qubits(node: ast.AST, function: Function | None) -> bool:
     """Whether code without a framework is about qubits: ``min(n_features, n_qubits)``."""
-    bound = node if isinstance(node, ast.Call) else node.slice
-    if "qubit" not in ast.unparse(bound).lower():
-        return False
     if isinstance(node, ast.Call):
-        return True
-    return function is not None and bool(_ENCODES.search(function.name))
+        return last_name(node.func) == "min" and "qubit" in ast.unparse(node).lower()
+    if function is None or not isinstance(node, ast.Subscript):
+        return False
+    return bool(_ENCODES.search(function.name)) and "qubit" in ast.unparse(node.slice).lower()
 
 
 def _said(module: Module, node: ast.AST) -> str:
     if isinstance(node, ast.Call):
-        return _cut(module, node)
+        return _cut(module, node) or _resized(module, node)
     return _slice(module, node) if isinstance(node, ast.Subscript) else ""
 
 
@@ -103,6 +103,16 @@ def _cut(module: Module, call: ast.Call) -> str:
         f"`{ast.unparse(call)}` encodes the first features that fit: the others of "
         f"`{ast.unparse(first)}` are dropped"
     )
+
+
+def _resized(module: Module, call: ast.Call) -> str:
+    """``np.resize(x, n_qubits)``, which repeats a short sample and cuts a long one."""
+    if module.name_of(call.func) != "numpy.resize" or len(call.args) != 2:
+        return ""
+    features, size = call.args
+    if not (holds_features(features) and is_qubit_count(size)):
+        return ""
+    return f"`{ast.unparse(call)}` repeats features or drops them, so that they fit the wires"
 
 
 def _is_used_to_encode(module: Module, call: ast.Call) -> bool:
@@ -187,7 +197,7 @@ def _are_features(module: Module, node: ast.expr) -> bool:
     if holds_features(node):
         return True
     given = assignments(module, module.function_of(node)).get(last_name(node), ())
-    # arr = np.array(features)
+    # A copy of the features by another name, as `np.array(features)` gives it.
     return bool(given) and isinstance(given[0].value, ast.Call) and holds_features(given[0].value)
 
 
@@ -392,6 +402,57 @@ class Layer(torch.nn.Module):
         n = min(len(features), self.n_qubits)  # <- here
         for i in range(n):
             qml.RX(features[i], wires=i)
+""",
+        ),
+        Example(
+            name="a classifier that makes rows fit before they are predicted",
+            file="classifier.py",
+            code="""\
+import numpy as np
+import pennylane as qml
+
+
+class Classifier:
+    def __init__(self, n_qubits):
+        self.n_qubits = n_qubits
+        self.qnode = qml.QNode(self._circuit, qml.device("default.qubit", wires=n_qubits))
+
+    def _circuit(self, inputs, weights):
+        qml.AngleEmbedding(inputs, wires=range(self.n_qubits))
+        qml.BasicEntanglerLayers(weights, wires=range(self.n_qubits))
+        return qml.expval(qml.PauliZ(0))
+
+    def _pad_rows(self, X):
+        if X.shape[1] > self.n_qubits:
+            return X[:, : self.n_qubits]  # <- here
+        padding = np.zeros((X.shape[0], self.n_qubits - X.shape[1]))
+        return np.hstack((X, padding))
+
+    def tile(self, x):
+        return self.qnode(np.resize(x, self.n_qubits), self.weights)  # <- here
+""",
+        ),
+        Example(
+            name="a helper of the project, in NumPy alone",
+            file="encoding.py",
+            code="""import numpy as np
+
+
+def angle_encode(features, n_qubits):
+    arr = np.array(features)
+    arr = arr[:n_qubits]  # <- here
+    return np.pi * arr
+
+
+def rows_of(table, runner, n_qubits):
+    n_rows, n_features = table.shape
+    out = []
+    for sample in table:
+        padded = np.zeros(n_qubits)
+        width = min(n_features, n_qubits)  # <- here
+        padded[:width] = sample[:width]
+        out.append(runner(padded))
+    return out
 """,
         ),
     ),

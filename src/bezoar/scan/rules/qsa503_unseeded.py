@@ -90,7 +90,9 @@ def _writes(call: Call) -> bool:
 
 def _unseeded_simulator(module: Module) -> Call | None:
     """The first simulator whose samples nobody can repeat, None where a seed is set."""
-    if any(_SEED_ARGUMENTS & call.keywords.keys() for call in module.calls):
+    # train_test_split(random_state=0) seeds no simulator.
+    seeds = _SEED_ARGUMENTS - {"random_state"}
+    if any(seeds & call.keywords.keys() for call in module.calls):
         return None
     if any(call.method in ("set_options", "update_default_options") for call in module.calls):
         return None
@@ -271,6 +273,45 @@ def run(path):
     backend = Aer.get_backend("qasm_simulator")
     counts = execute(qc, backend, shots=1000).result().get_counts()  # <- here
     np.savez(path, theta=theta, ones=counts.get("1", 0))
+""",
+        ),
+        Example(
+            name="as many numbers as the circuit has parameters, and QPY",
+            file="ansatz.py",
+            code="""\
+import numpy as np
+import qiskit
+from qiskit.circuit.library import TwoLocal
+
+ansatz = TwoLocal(4, "ry", "cx", reps=2).decompose()
+num_pars = len(ansatz.parameters)
+values = np.random.rand(num_pars)  # <- here
+bound = ansatz.assign_parameters(values)
+with open("bound.qpy", "wb") as handle:
+    qiskit.qpy.dump(bound, handle)
+""",
+        ),
+        Example(
+            name="the split has a seed, the simulator has none",
+            file="iris_counts.py",
+            code="""\
+import pandas as pd
+from qiskit import QuantumCircuit, transpile
+from qiskit_aer import AerSimulator
+from sklearn.datasets import load_iris
+from sklearn.model_selection import train_test_split
+
+X, y = load_iris(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=42)
+simulator = AerSimulator()  # <- here
+rows = []
+for x in X_test:
+    qc = QuantumCircuit(4)
+    for i in range(4):
+        qc.ry(x[i], i)
+    qc.measure_all()
+    rows.append(simulator.run(transpile(qc, simulator), shots=200).result().get_counts())
+pd.DataFrame(rows).to_csv("counts.csv")
 """,
         ),
     ),

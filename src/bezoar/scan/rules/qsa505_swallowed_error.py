@@ -28,6 +28,11 @@ _WORDS: Final = re.compile(
     r"gradient|qlayer|expval|expectation|vqc|kernel|quantum)(_|$)|train_epoch|compute_loss",
     re.IGNORECASE,
 )
+#: Functions that make a circuit or take one apart, and run none.
+_MAKES: Final = re.compile(
+    r"(^|_)(build|creat|make|rand|convert|load|draw|parse|from|to|generat|save|plot|is|has|import)",
+    re.IGNORECASE,
+)
 #: What a backend, sampler or session runs.
 _RUNNERS: Final = re.compile(
     r"backend|simulator|sampler|estimator|device|session|^sim$|aer|qpu|job|solver", re.IGNORECASE
@@ -84,8 +89,11 @@ def _forgets(handler: ast.ExceptHandler) -> bool:
     rest = [statement for statement in handler.body if not _tells(statement)]
     if len(rest) == len(handler.body):
         return all(_is_nothing(statement) for statement in rest)
-    # Who tells and goes on has told; who tells and returns 0.0 has the caller take it.
-    return bool(rest) and all(_puts_number(statement) for statement in rest)
+    # Who tells and returns 0.0 has the caller take it; who tells and goes on with the next has
+    # a result that some samples are missing from.
+    return bool(rest) and all(
+        _puts_number(statement) or isinstance(statement, ast.Continue) for statement in rest
+    )
 
 
 def _gives_up(handler: ast.ExceptHandler) -> bool:
@@ -162,7 +170,8 @@ def _job_in(module: Module, body: list[ast.stmt]) -> str:
                 return text
             if called == "run" and _RUNNERS.search(_receiver(node)):
                 return text
-            named = _WORDS.search(called) and called not in _SHOWS and not called[:1].isupper()
+            named = _WORDS.search(called) and not _MAKES.search(called) and called not in _SHOWS
+            named = named and not called[:1].isupper()
             if named and (node.args or node.keywords):
                 return text
     return ""
@@ -334,6 +343,60 @@ def step(cost_fn, params, losses):
     except (ValueError, Exception):  # <- here
         losses.append(0.0)
     return value
+""",
+        ),
+        Example(
+            name="circuits in a list, and zeros where one fails",
+            code="""\
+import pennylane as qml
+import torch
+
+
+class Conv(torch.nn.Module):
+    def forward(self, patches):
+        out = torch.zeros(len(patches), self.n_kernels)
+        for k in range(self.n_kernels):
+            try:
+                out[:, k] = self.quantum_filters[k](patches)
+            except Exception as error:  # <- here
+                print(f"filter {k}: {error}")
+                out[:, k] = 0.0
+        return out
+""",
+        ),
+        Example(
+            name="a sweep in a file that got the estimator from elsewhere",
+            file="sweep.py",
+            code="""\
+def sweep(estimator, circuit, observable, grid):
+    energies = []
+    for angle in grid:
+        try:
+            job = estimator.run([(circuit, observable, [angle])])
+            energies.append(float(job.result()[0].data.evs))
+        except Exception:  # <- here
+            continue
+    return min(energies)
+""",
+        ),
+        Example(
+            name="told, and the next one",
+            code="""\
+import pennylane as qml
+
+
+def train_epoch(model, loader, opt, criterion):
+    total = 0.0
+    for x, y in loader:
+        try:
+            loss = criterion(model(x), y)
+            loss.backward()
+            opt.step()
+        except Exception as error:  # <- here
+            print(f"skipping batch: {error}")
+            continue
+        total += loss.item()
+    return total / len(loader)
 """,
         ),
     ),

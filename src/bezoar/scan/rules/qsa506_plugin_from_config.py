@@ -139,7 +139,7 @@ def _is_setting(module: Module, node: ast.expr) -> bool:
 def _is_entry(node: ast.expr) -> bool:
     """`cfg.model.target`, `config["callback"]`, `self.args.get("plugin")`."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr not in ("get", "pop"):
+        if node.func.attr not in ("get", "pop", "values", "items"):
             return False
         inner: ast.expr = node.func.value
     elif isinstance(node, ast.Attribute | ast.Subscript):
@@ -189,11 +189,12 @@ def _pieces(module: Module, node: ast.expr) -> Iterator[ast.expr]:
 
 def _looped(module: Module, node: ast.expr) -> Iterator[ast.expr]:
     """What a loop takes the name from: `for path in cfg["callbacks"]`."""
-    for outer in module.ancestors(node) if isinstance(node, ast.Name) else ():
-        if isinstance(outer, ast.For) and any(
-            isinstance(each, ast.Name) and each.id == node.id for each in ast.walk(outer.target)
-        ):
-            yield outer.iter
+    if not isinstance(node, ast.Name):
+        return
+    for outer in module.ancestors(node):
+        for loop in [outer] if isinstance(outer, ast.For) else getattr(outer, "generators", ()):
+            if any(isinstance(n, ast.Name) and n.id == node.id for n in ast.walk(loop.target)):
+                yield loop.iter
 
 
 RULE = Rule(
@@ -289,6 +290,19 @@ def callbacks_of(config):
         module_name, class_name = dotted.rsplit(".", 1)
         made.append(getattr(import_module(module_name), class_name)())  # <- here
     return made
+""",
+        ),
+        Example(
+            name="parts of a Hydra configuration",
+            code="""
+import hydra
+
+
+@hydra.main(version_base=None, config_path="conf", config_name="train")
+def main(cfg):
+    model = hydra.utils.instantiate(cfg.model)  # <- here
+    callbacks = [hydra.utils.instantiate(each) for each in cfg.callbacks.values()]  # <- here
+    return model, callbacks
 """,
         ),
     ),

@@ -228,6 +228,33 @@ def _passes_on(module: Module, route: Route) -> bool:
 
 _BAD = (
     Example(
+        name="a circuit that is copied gate by gate: its width counts once",
+        file="app.py",
+        code="""\
+from flask import Flask, request
+from qiskit import QuantumCircuit
+
+app = Flask(__name__)
+
+
+def built(body):
+    n_qubits = body.get("qubits", 2)
+    circuit = QuantumCircuit(n_qubits, n_qubits)  # <- here
+    for gate in body["gates"]:
+        circuit.h(gate["target"])
+    return circuit
+
+
+@app.post("/state")
+def state():
+    given = built(request.get_json())
+    bare = QuantumCircuit(8)
+    for step in given.data:
+        bare.append(step.operation, step.qubits, step.clbits)
+    return {"depth": bare.depth()}
+""",
+    ),
+    Example(
         name="Qubits of a model whose default looks like a limit",
         file="api.py",
         code="""
@@ -407,6 +434,27 @@ def with_braket():
     return task.result().measurement_counts
 """,
     ),
+    Example(
+        name="Qubits of Cirq, one by one",
+        file="app.py",
+        code="""
+from flask import Flask, jsonify, request
+import cirq
+
+app = Flask(__name__)
+
+
+@app.route("/simulate", methods=["POST"])
+def simulate():
+    data = request.get_json()
+    n_qubits = data.get("n_qubits", 3)
+    qubits = [cirq.LineQubit(i) for i in range(n_qubits)]  # <- here
+    circuit = cirq.Circuit(cirq.H(q) for q in qubits)
+    circuit.append(cirq.measure(*qubits, key="m"))
+    result = cirq.Simulator().run(circuit, repetitions=500)
+    return jsonify(str(result))
+""",
+    ),
 )
 
 _GOOD = (
@@ -444,31 +492,6 @@ def run(program: Program):
 )
 
 _LOOK_ALIKES = (
-    Example(
-        name="which qubits a gate stands on, not how many",
-        file="app.py",
-        code="""\
-from flask import Flask, request
-from qiskit import QuantumCircuit
-
-app = Flask(__name__)
-
-
-def built(body):
-    circuit = QuantumCircuit(8)
-    for gate in body["gates"][:200]:
-        circuit.rx(gate["angle"], gate["target"])
-    return circuit
-
-
-@app.post("/state")
-def state():
-    bare = QuantumCircuit(8)
-    for step in built(request.get_json()).data:
-        bare.append(step.operation, step.qubits, step.clbits)
-    return {"depth": bare.depth()}
-""",
-    ),
     Example(
         name="Bounds of the model, of a query, of a path",
         file="bounded.py",

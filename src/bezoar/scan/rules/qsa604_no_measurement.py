@@ -351,6 +351,36 @@ def counts(theta, parameter):
     return result[0].data.meas.get_counts()
 """,
         ),
+        Example(
+            name="counts are asked for by the circuit that measures nothing",
+            code="""\
+from qiskit import Aer, QuantumCircuit, execute
+from qiskit.visualization import plot_histogram
+
+qc = QuantumCircuit(2, 2)
+qc.h(0)
+qc.cx(0, 1)
+job = execute(qc, Aer.get_backend("qasm_simulator"), shots=1024)  # <- here
+counts = job.result().get_counts(qc)
+plot_histogram(counts)
+""",
+        ),
+        Example(
+            name="a sampler has nothing but counts to give",
+            code="""\
+from qiskit import QuantumCircuit, transpile
+from qiskit_aer import AerSimulator
+from qiskit_ibm_runtime import SamplerV2
+
+backend = AerSimulator()
+bell = QuantumCircuit(2)
+bell.h(0)
+bell.cx(0, 1)
+isa = transpile(bell, backend)
+job = SamplerV2(mode=backend).run([isa], shots=512)  # <- here
+print(job.result())
+""",
+        ),
     ),
     good=(
         Example(

@@ -197,8 +197,11 @@ def _received(module: Module) -> Iterator[Hit]:
             continue
         value = module.value(holder)
         function = module.function_of(node)
-        # What a provider's own service answers over HTTPS is its client's business.
-        if not value.comes_from("request") or _is_bound(module, function):
+        # What a provider's own service answers over HTTPS is its client's business; what was
+        # measured here was not sent by anybody.
+        if not value.comes_from("request") or value.comes_from("result"):
+            continue
+        if _is_bound(module, function):
             continue
         scope = id(function.node) if function is not None else 0
         if scope in seen:
@@ -316,6 +319,26 @@ def measured(arn):
     return task.result().measurement_counts
 """,
         ),
+        Example(
+            name="the jobs of a record, one by one",
+            file="collect.py",
+            code="""\
+import json
+from pathlib import Path
+
+from qiskit_ionq import IonQProvider
+
+
+def collect(record_path, name):
+    record = json.loads(Path(record_path).read_text())
+    backend = IonQProvider().get_backend(name)
+    counts = {}
+    for entry in record["jobs"]:
+        job = backend.retrieve_job(entry["id"])  # <- here
+        counts[entry["name"]] = job.result().get_counts()
+    return counts
+""",
+        ),
     ),
     good=(
         Example(
@@ -394,6 +417,30 @@ def seconds_of(task_arn, session=None):
 def spent(job_id):
     answer = QiskitRuntimeService().job(job_id).result()
     return answer.metadata
+""",
+        ),
+        Example(
+            name="counts that were measured here, of a circuit that somebody sent",
+            code="""\
+from flask import Flask, jsonify, request
+from qiskit import QuantumCircuit
+from qiskit_aer import AerSimulator
+
+app = Flask(__name__)
+
+
+def simulated(body):
+    circuit = QuantumCircuit(body["qubits"], body["qubits"])
+    circuit.h(0)
+    circuit.measure_all()
+    result = AerSimulator().run(circuit, shots=body.get("shots", 100)).result()
+    return {"counts": dict(result.get_counts()), "shots": body.get("shots", 100)}
+
+
+@app.post("/simulate")
+def simulate():
+    outcome = simulated(request.json)
+    return jsonify({"counts": outcome["counts"]})
 """,
         ),
         Example(

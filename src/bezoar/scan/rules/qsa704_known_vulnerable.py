@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bezoar.contracts.code_findings import SEVERITIES
 from bezoar.contracts.records import Severity
 from bezoar.scan.manifests.advisories import Advisory, advisories_for, mended_version
 from bezoar.scan.rule import Example, Hit, Rule
-from bezoar.scan.rules.installs import by_line, installs_of_document, installs_of_module
+from bezoar.scan.rules.installs import (
+    by_line,
+    installs_of_calls,
+    installs_of_document,
+    installs_of_module,
+)
 
 if TYPE_CHECKING:
     from bezoar.scan.code.module import Module
@@ -29,16 +35,28 @@ def check_document(document: Document) -> Iterator[Hit]:
 
 
 def check(module: Module) -> Iterator[Hit]:
-    """Notebooks and ``setup.py``."""
+    """Notebooks, ``setup.py``, and commands that a program runs."""
     yield from _hits(installs_of_module(module))
+    if module.is_test:
+        return
+    for where, installed in installs_of_calls(module):
+        hit = _worst(installed)
+        if hit is not None:
+            yield replace(hit, where=where)
 
 
 def _hits(requirements: Iterable[Requirement]) -> Iterator[Hit]:
     for group in by_line(requirements):
-        found = [(each, _advisories(each)) for each in group]
-        worst = max(found, key=lambda pair: _rank(pair[1]))
-        if worst[1]:
-            yield _hit(*worst)
+        hit = _worst(group)
+        if hit is not None:
+            yield hit
+
+
+def _worst(requirements: Sequence[Requirement]) -> Hit | None:
+    """The requirement with the worst advisory, None where none has any."""
+    found = [(each, _advisories(each)) for each in requirements]
+    worst = max(found, key=lambda pair: _rank(pair[1]), default=None)
+    return _hit(*worst) if worst is not None and worst[1] else None
 
 
 def _advisories(requirement: Requirement) -> tuple[Advisory, ...]:
@@ -187,6 +205,18 @@ from qiskit import QuantumCircuit
             name="pre-release",
             file="requirements.txt",
             code="qiskit==2.0.0rc1  # <- here\n",
+        ),
+        Example(
+            name="an install that a script runs",
+            file="job.py",
+            code="""
+import os
+import subprocess
+import sys
+
+os.system("pip install qiskit==0.45.1 -q")  # <- here
+subprocess.check_call([sys.executable, "-m", "pip", "install", "torch==2.0.0"])  # <- here
+""",
         ),
     ),
     good=(

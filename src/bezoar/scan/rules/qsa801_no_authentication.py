@@ -633,6 +633,28 @@ def run():
     return jsonify(request.json)
 """,
     ),
+    Example(
+        name="A guarded router includes the router of another file",
+        file="circuits.py",
+        code="""
+from fastapi import APIRouter
+from qiskit import QuantumCircuit
+
+router = APIRouter(prefix="/circuits")
+
+
+@router.post("/run")
+def run(depth: int):
+    return QuantumCircuit(1).depth()
+# file: api.py
+from circuits import router as circuits_router
+from fastapi import APIRouter, Depends
+from security import verify_api_key
+
+router = APIRouter(dependencies=[Depends(verify_api_key)])
+router.include_router(circuits_router)
+""",
+    ),
 )
 
 RULE = Rule(

@@ -51,11 +51,18 @@ def check(module: Module) -> Iterator[Hit]:
     if looked_up and all(_asks_owner(route) for route in looked_up):
         return
     counted = counters(module)
+    told: set[str] = set()
     for where, name, value in _ids(module):
         found = weakness(module, value, counted)
         if not found or _notes_owner(module, where):
             continue
+        # job_id = new_job(): reported where new_job makes it.
+        if isinstance(value, ast.Call) and _method(value) in told:
+            continue
         if looked_up or _is_kept(module, where, name):
+            function = module.function_of(where)
+            if function is not None:
+                told.add(function.name)
             yield Hit(
                 where=where,
                 message=f"The job id `{name}` is made of {found}, and who knows it gets the job.",
@@ -382,6 +389,37 @@ def submit(circuit: dict):
 @app.get("/jobs/{job_id}")
 def read(job_id: str):
     return manager.jobs[job_id].status()
+""",
+    ),
+    Example(
+        name="A function makes the id and keeps the job",
+        file="app.py",
+        code="""
+import time
+
+from flask import Flask, jsonify
+from qiskit_aer import AerSimulator
+
+app = Flask(__name__)
+jobs = {}
+
+
+def new_job():
+    job_id = f"job_{int(time.time() * 1000)}"  # <- here
+    jobs[job_id] = {"status": "queued"}
+    return job_id
+
+
+@app.route("/run", methods=["POST"])
+def run():
+    job_id = new_job()
+    jobs[job_id]["simulator"] = AerSimulator().name
+    return jsonify(job_id)
+
+
+@app.route("/jobs/<job_id>")
+def status(job_id):
+    return jsonify(jobs[job_id])
 """,
     ),
 )

@@ -151,6 +151,10 @@ def names_in(node: ast.AST) -> Iterator[str]:
             yield from names_in(node.value)
     elif isinstance(node, ast.Subscript):
         yield from names_in(node.value)
+    elif isinstance(node, ast.IfExp):
+        # The test decides and is no part of the number.
+        yield from names_in(node.body)
+        yield from names_in(node.orelse)
     elif isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute) and not node.args:
             yield from names_in(node.func.value)

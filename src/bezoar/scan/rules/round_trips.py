@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 from bezoar.scan.rules.literals import assigned
 
 if TYPE_CHECKING:
-    from bezoar.scan.code.module import Module
+    from bezoar.scan.code.module import Call, Function, Module
 
+#: What each function writes to, by line: asked for every load of a module.
+_WRITTEN: Final[WeakKeyDictionary[Module, dict[Function | None, list[tuple[int, ast.expr]]]]] = (
+    WeakKeyDictionary()
+)
 #: What writes objects, by the last component of its name: the position and the names of the
 #: argument that says where to.
 _WRITERS: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -109,34 +114,37 @@ def _comes_from_own_process(module: Module, source: ast.expr) -> bool:
                 for key, value in zip(node.keys, node.values, strict=True)
                 if isinstance(key, ast.Constant) and key.value == source.id
             ]
-    return bool(given) and all(_made_of(module, each, _SERIALISERS) for each in given)
+    return any(_made_of(module, each, _SERIALISERS) for each in given)
 
 
 def _written(module: Module, source: ast.expr) -> list[ast.expr]:
     """Where the function around `source` writes objects to, before that line."""
     inside = module.function_of(source)
-    found = []
-    for call in module.calls:
-        if call.function is not inside or call.node.lineno > source.lineno:
-            continue
-        where = _WRITERS.get(call.name)
-        if call.method in ("write", "write_bytes") and isinstance(call.node.func, ast.Attribute):
-            # Not `dump`, but the text that `dumps` gave.
-            if call.node.args and _made_of(module, call.node.args[0], _SERIALISERS):
-                found.append(call.node.func.value)
-            continue
-        if where is None and call.name.startswith("?."):
-            where = _WRITING_METHODS.get(call.method)
-        if where is None and call.method in ("to_pickle", "to_dill"):
-            where = _WRITING_METHODS[call.method]
-        if where is None and call.method == "save" and call.name.startswith(_SAVERS):
-            where = (0, ("file_name", "path", "filename"))
-        if where is None or (call.name == "tarfile.open" and not _writes(module, call.node)):
-            continue
-        node = call.argument_node(where[0], *where[1])
-        if node is not None and node is not source:
-            found.append(node)
-    return found
+    by_function = _WRITTEN.setdefault(module, {})
+    if inside not in by_function:
+        found = ((call.node.lineno, _destination(module, call)) for call in module.calls_in(inside))
+        by_function[inside] = [(line, node) for line, node in found if node is not None]
+    return [
+        node for line, node in by_function[inside] if line <= source.lineno and node is not source
+    ]
+
+
+def _destination(module: Module, call: Call) -> ast.expr | None:
+    """What a call writes an object to, None for a call that writes none."""
+    where = _WRITERS.get(call.name)
+    if call.method in ("write", "write_bytes") and isinstance(call.node.func, ast.Attribute):
+        # Not `dump`, but the text that `dumps` gave.
+        made = call.node.args and _made_of(module, call.node.args[0], _SERIALISERS)
+        return call.node.func.value if made else None
+    if where is None and call.name.startswith("?."):
+        where = _WRITING_METHODS.get(call.method)
+    if where is None and call.method in ("to_pickle", "to_dill"):
+        where = _WRITING_METHODS[call.method]
+    if where is None and call.method == "save" and call.name.startswith(_SAVERS):
+        where = (0, ("file_name", "path", "filename"))
+    if where is None or (call.name == "tarfile.open" and not _writes(module, call.node)):
+        return None
+    return call.argument_node(where[0], *where[1])
 
 
 def _writes(module: Module, node: ast.Call) -> bool:

@@ -27,6 +27,14 @@ def places(folder: Path, text: str) -> list[tuple[str, int | None, int]]:
     return [(each.rule, each.place.cell, each.place.line) for each in found(folder, text)]
 
 
+def test_a_script_saved_out_of_a_notebook_keeps_its_magics(tmp_path: Path) -> None:
+    write(
+        tmp_path, {"colab.py": f"!pip install qiskit\nimport torch\n%matplotlib inline\n{LOAD}\n"}
+    )
+    (finding,) = scanned(tmp_path, select=("QSA0", "QSA201")).findings
+    assert (finding.rule, finding.place.line, finding.place.cell) == ("QSA201", 5, None)
+
+
 def test_cell_and_line_and_line_of_the_file(tmp_path: Path) -> None:
     text = notebook(("markdown", "# Title\nwords"), "x = 1\n", ("raw", "raw"), LOAD)
     (finding,) = found(tmp_path, text)

@@ -16,7 +16,7 @@ from bezoar.scan.code.project import Exports, Knowledge, ModuleIndex
 from bezoar.scan.code.values import Value
 from bezoar.scan.documents import Document
 from bezoar.scan.framing import excerpt, finding_of, frame, masked
-from bezoar.scan.notebooks import read_notebook, without_broken_cells
+from bezoar.scan.notebooks import read_notebook, without_broken_cells, without_magics
 from bezoar.scan.own_rules import UNREADABLE
 from bezoar.scan.project_facts import ProjectFacts
 from bezoar.scan.rule import Hit, Rule
@@ -190,6 +190,9 @@ def _module(
     try:
         return Module(source, project=project, index=index, knowledge=knowledge)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
+        script = without_magics(source)
+        if script is not None:
+            return Module(script, project=project, index=index, knowledge=knowledge)
         whole, broken = without_broken_cells(source)
         if not broken:
             raise

@@ -93,6 +93,19 @@ def read_notebook(path: str, text: str) -> Source:
     )
 
 
+def without_magics(source: Source) -> Source | None:
+    """A script that was saved out of a notebook with its magics, these blanked as in cells; None
+    for one without any.
+    """
+    if source.is_notebook or source.text.lstrip().startswith("%%"):
+        return None
+    kept, blanked = _without_magics(source.text.split("\n"))
+    if not blanked:
+        return None
+    magics = tuple((offset + 1, magic) for offset, magic in blanked)
+    return replace(source, text="\n".join(kept), magics=magics)
+
+
 def without_broken_cells(source: Source) -> tuple[Source, list[tuple[int, str]]]:
     """The notebook with the cells blanked that are not Python, and (line, reason) of each.
 

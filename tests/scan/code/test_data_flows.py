@@ -121,6 +121,20 @@ WAYS = [
     ("def f(v=x):\n    sink(v)", None),
     ("class A:\n    @property\n    def v(self):\n        return x\nsink(A().v)", None),
     ("import functools\ndef f(v):\n    sink(v)\nfunctools.partial(f, x)()", None),
+    ("def f(v):\n    sink(v)\nqueue.enqueue(f, x)", None),
+    ("def f(v):\n    sink(v)\nloop.run_in_executor(None, f, x)", None),
+    ("def f(v):\n    sink(v)\nf.delay(x)", None),
+    (
+        "from threading import Thread\ndef f(v):\n    sink(v)\nThread(target=f, args=(x,)).start()",
+        None,
+    ),
+    ("class M(Module):\n    def forward(self, v):\n        sink(v)\nm = M()\nm(x)", None),
+    (
+        ("class M:\n    def __call__(self, v):\n        sink(v)\n"
+        "class N:\n    def __init__(self):\n        self.m = M()\n"
+        "    def go(self):\n        self.m(x)\nN().go()"),
+        None,
+    ),
     ("y = sorted([x])\nsink(y)", None),
     ("import numpy as np\nsink(np.array([float(v) for v in x.split(',')]))", None),
     ("global_ = None\ndef f():\n    global global_\n    global_ = x\nf()\nsink(global_)", None),

@@ -23,6 +23,23 @@ from bezoar.scan.code.values import (
 
 #: Methods that put their arguments into the receiver.
 _FILLING = frozenset({"append", "extend", "add", "insert", "update", "setdefault", "put", "write"})
+#: Calls that take a function and its arguments, to call it later or elsewhere.
+_HANDING = frozenset(
+    {
+        "partial",
+        "enqueue",
+        "submit",
+        "add_task",
+        "to_thread",
+        "run_in_executor",
+        "run_in_threadpool",
+        "apply_async",
+        "delay",
+        "Thread",
+        "Process",
+        "Timer",
+    }
+)
 #: What a call of an object calls: its own method, or that of a torch or Keras module.
 _CALLED = ("__call__", "forward", "call")
 #: Text methods whose result on a constant is worth knowing.
@@ -119,6 +136,8 @@ class Calls:
 
     def _result(self, call: Call) -> Value:
         name = call.name
+        if call.method in _HANDING:
+            self._handed(call)
         if ":" in name:
             return self._project(call)
         inputs = [*call.args, *call.keywords.values()]
@@ -133,8 +152,6 @@ class Calls:
             return literal
         if name == "open" or name.endswith("pathlib.Path.open"):
             return self._opened(call, inputs)
-        if name == "functools.partial" and call.args and ":" in call.args[0].made_by:
-            self._partial(call)
         kind = self._source(call)
         if not kind and call.method == "get" and _is_fixed_table(call.receiver):
             return mixed([call.receiver or UNKNOWN, *call.args[1:]])
@@ -270,12 +287,27 @@ class Calls:
         self._check_arguments(call, summary)
         return self._substituted(call, summary, bound)
 
-    def _partial(self, call: Call) -> None:
-        """`partial(f, x)`: f is given x."""
-        callee = call.args[0].made_by
+    def _handed(self, call: Call) -> None:
+        """A function that is handed on with its arguments: `partial(f, x)`, `queue.enqueue(f, x)`,
+        `Thread(target=f, args=(x,))`, `f.delay(x)`.
+        """
+        target = call.keywords.get("target")
+        if target is not None and ":" in target.made_by:
+            given = call.keywords.get("args")
+            parts = given.parts if given is not None else None
+            self._calls(call, target.made_by, parts if isinstance(parts, tuple) else ())
+        elif call.method == "delay" and call.receiver is not None and ":" in call.receiver.made_by:
+            self._calls(call, call.receiver.made_by, call.args)
+        else:
+            for position, value in enumerate(call.args[:2]):
+                if ":" in value.made_by:
+                    self._calls(call, value.made_by, call.args[position + 1 :])
+                    return
+
+    def _calls(self, call: Call, callee: str, given: tuple[Value, ...]) -> None:
         summary = self._reader.functions.summary_of(callee)
         if summary is not None:
-            bound = dict(zip(summary.params, call.args[1:], strict=False))
+            bound = dict(zip(summary.params, given, strict=False))
             bound.update((k, v) for k, v in call.keywords.items() if k in summary.params)
             self._reader.functions.passes(call, bound, callee=callee)
 

@@ -218,12 +218,15 @@ def _line_around(text: str, start: int, end: int) -> str:
 
 
 def _is_format_token(known: Format, token: str) -> bool:
-    if token in (token + token)[1:-1] or len(set(token)) < 8:
+    if len(set(token)) < 8:
+        return False
+    if "[0-9a-f]{128}" in known.pattern.pattern:
+        # Nobody types a stand-in of this length and form, not even a periodic one.
+        return entropy(token) > 3
+    if token in (token + token)[1:-1]:
         return False
     if known.pattern.pattern.startswith(r"(?<![0-9A-Za-z])((?:AKIA"):
         return "EXAMPLE" not in token
-    if "[0-9a-f]{128}" in known.pattern.pattern:
-        return entropy(token) > 3
     if known.name.endswith("IBM Cloud"):
         # Random letters of 64 in 44 places have about 5 bits; words have fewer.
         mixed = re.search(r"[a-z]", token) and re.search(r"[A-Z]", token)

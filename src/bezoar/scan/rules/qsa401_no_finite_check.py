@@ -74,9 +74,11 @@ def check(module: Module) -> Iterator[Hit]:
 
 
 def _is_decomposition(encoding: Encoding) -> bool:
-    """Whether an operation is taken apart: its features came in where it was applied."""
+    """Whether an operation or a tape is taken apart: its features came in where it was applied."""
     function = encoding.call.function
-    return function is not None and bool(_DECOMPOSES.search(function.qualname))
+    if function is None:
+        return False
+    return bool(_DECOMPOSES.search(function.qualname)) or "tape" in function.params
 
 
 def _hit(module: Module, encoding: Encoding, value: Value, shipped: bool) -> Hit:

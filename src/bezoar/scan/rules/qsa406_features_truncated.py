@@ -40,6 +40,14 @@ _FITS: Final = re.compile(
 )
 #: Functions that are called after choosing: their caller asked for fewer.
 _CHOOSES: Final = re.compile(r"select|choose|top|best|first|subset|plot|rank", re.IGNORECASE)
+#: Calls that give the same numbers back in another container or shape.
+_COPIES: Final = frozenset(
+    (
+        *("array", "asarray", "tensor", "as_tensor", "from_numpy", "list", "tuple", "copy"),
+        *("ravel", "flatten", "reshape", "squeeze", "astype", "float", "clone", "detach"),
+        *("concatenate", "to_numpy", "numpy"),
+    )
+)
 _WARNINGS: Final = frozenset(("warn", "warning"))
 
 
@@ -52,13 +60,35 @@ def check(module: Module) -> Iterator[Hit]:
     encoding = {id(one.call.function.node) for one in encodings(module) if one.call.function}
     for node in module.nodes(ast.Call, ast.Subscript):
         function = module.function_of(node)
-        if not (quantum or _says_qubits(node, function)):
+        trimmed = isinstance(node, ast.Subscript) and _is_trimmed(module, node)
+        if not (quantum or trimmed or _says_qubits(node, function)):
             continue
-        if not _is_in_encoder(node, function, encoding):
+        if not (trimmed or _is_in_encoder(node, function, encoding)):
             continue
         message = _said(module, node)
         if message and not _is_refused(function):
             yield Hit(where=node, message=message)
+
+
+def _is_trimmed(module: Module, node: ast.Subscript) -> bool:
+    """Whether a slice stands under ``if len(features) > n_qubits:``."""
+    bound = _upper_bound(node.slice)
+    if bound is None or not is_qubit_count(bound):
+        return False
+    for above in module.ancestors(node):
+        if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef):
+            return False
+        if isinstance(above, ast.If | ast.IfExp) and _compares_counts(above.test):
+            return True
+    return False
+
+
+def _compares_counts(test: ast.expr) -> bool:
+    """``len(features) > n_qubits``, and its mirror image."""
+    if not isinstance(test, ast.Compare):
+        return False
+    sides = (test.left, *test.comparators)
+    return any(map(is_feature_count, sides)) and any(map(is_qubit_count, sides))
 
 
 def _says_qubits(node: ast.AST, function: Function | None) -> bool:
@@ -125,7 +155,8 @@ def _is_used_to_encode(module: Module, call: ast.Call) -> bool:
             known = module.call(above)
             if known is not None and gate_of(module, known) is not None:
                 return True
-        if isinstance(above, ast.Subscript) and holds_features(above.value):
+        # padded.at[:min(n_features, n_qubits)], whatever the array is called.
+        if isinstance(above, ast.Subscript):
             return True
         if isinstance(above, ast.ListComp | ast.GeneratorExp):
             return any(
@@ -198,7 +229,10 @@ def _are_features(module: Module, node: ast.expr) -> bool:
         return True
     given = assignments(module, module.function_of(node)).get(last_name(node), ())
     # A copy of the features by another name, as `np.array(features)` gives it.
-    return bool(given) and isinstance(given[0].value, ast.Call) and holds_features(given[0].value)
+    first = given[0].value if given else None
+    if not isinstance(first, ast.Call) or last_name(first.func) not in _COPIES:
+        return False
+    return holds_features(first)
 
 
 def _is_recycling(node: ast.AST) -> bool:
@@ -453,6 +487,23 @@ def rows_of(table, runner, n_qubits):
         padded[:width] = sample[:width]
         out.append(runner(padded))
     return out
+""",
+        ),
+        Example(
+            name="longer rows are cut while data are fetched",
+            file="fetcher.py",
+            code="""\
+class ThreatEngine:
+    def __init__(self, num_qubits):
+        self.num_qubits = num_qubits
+
+    def fetch(self, source):
+        rows = []
+        for features, label in source:
+            if len(features) > self.num_qubits:
+                features = features[: self.num_qubits]  # <- here
+            rows.append((features, label))
+        return rows
 """,
         ),
     ),

@@ -24,7 +24,7 @@ _FOLDED = 25
 _CODE_WIDTH = 160
 _MOST_REFERENCES = 12
 _PROSE = re.compile(
-    r"`(?P<code>[^`\n]+)`|\*\*(?P<strong>[^*\n]+)\*\*"
+    r"`(?P<code>[^`\n]+)`|\*\*(?P<strong>[^*\n]+)\*\*|\*(?P<emphasis>[^*\s][^*\n]*)\*"
     r"|\[(?P<text>[^\]\n]+)\]\((?P<address>https?://[^)\s]+)\)"
 )
 

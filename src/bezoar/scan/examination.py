@@ -165,7 +165,9 @@ def examine_document(document: Document, rules: Sequence[Rule]) -> Examined:
             _unreadable(result, reason, problem.line, document.text, source)
     for rule, hit in hits:
         _add(result, rule, hit, source, _place(None, source, hit), secrets)
-    result.suppressions = suppressions_in(document.text, is_python=False)
+    if not document.path.endswith(".json"):
+        # JSON has no comments: what looks like one is a text about them.
+        result.suppressions = suppressions_in(document.text, is_python=False)
     result.suppression_places = tuple(
         source.place(each.line, each.column, each.line, each.column + 1)
         for each in result.suppressions

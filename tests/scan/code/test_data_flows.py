@@ -130,9 +130,11 @@ WAYS = [
     ),
     ("class M(Module):\n    def forward(self, v):\n        sink(v)\nm = M()\nm(x)", None),
     (
-        ("class M:\n    def __call__(self, v):\n        sink(v)\n"
-        "class N:\n    def __init__(self):\n        self.m = M()\n"
-        "    def go(self):\n        self.m(x)\nN().go()"),
+        (
+            "class M:\n    def __call__(self, v):\n        sink(v)\n"
+            "class N:\n    def __init__(self):\n        self.m = M()\n"
+            "    def go(self):\n        self.m(x)\nN().go()"
+        ),
         None,
     ),
     ("y = sorted([x])\nsink(y)", None),

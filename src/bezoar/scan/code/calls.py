@@ -161,7 +161,10 @@ class Calls:
     def _mixture(self, call: Call, inputs: list[Value]) -> Value:
         name, method = call.name, call.method
         kind = sources.RESULT_TYPES.get(name, "")
-        if not kind and method[:1].isupper() and not name.startswith("?"):
+        if method in ("fit", "partial_fit") and name.startswith("sklearn.") and call.receiver:
+            # An estimator of scikit-learn gives itself back.
+            kind = call.receiver.type
+        elif not kind and method[:1].isupper() and not name.startswith("?"):
             kind = name
         fixed = bool(name) and not name.startswith("?") and all(each.fixed for each in inputs)
         fixed = fixed or (name.startswith("?") and bool(inputs) and all(v.fixed for v in inputs))

@@ -50,15 +50,33 @@ def check(module: Module) -> Iterator[Hit]:
         job = _fetched_id(module, call)
         if job is None or _is_bound(module, call.function):
             continue
+        accepted = _acceptance(module, call)
         yield Hit(
-            where=call.node,
+            where=accepted,
             message=(
                 f"the result of job `{ast.unparse(job)}` is accepted, and nothing compares the "
                 "job with the circuit that was sent"
             ),
-            flow=module.flow(module.value(job), _OUTSIDE, call.node, "fetches the job"),
+            flow=module.flow(module.value(job), _OUTSIDE, accepted, "is accepted"),
         )
     yield from _received(module)
+
+
+def _acceptance(module: Module, fetch: Call) -> ast.Call:
+    """Where the result of the fetched job is taken: `job.result()`, or the call that fetches it."""
+    statement = module.statement_of(fetch.node)
+    names = {
+        target.id
+        for target in (statement.targets if isinstance(statement, ast.Assign) else ())
+        if isinstance(target, ast.Name)
+    }
+    for call in module.calls_in(fetch.function):
+        func = call.node.func
+        if call.node.lineno < fetch.node.lineno or not isinstance(func, ast.Attribute):
+            continue
+        if func.attr in _RESULTS and isinstance(func.value, ast.Name) and func.value.id in names:
+            return call.node
+    return fetch.node
 
 
 def _fetched_id(module: Module, call: Call) -> ast.expr | None:
@@ -263,8 +281,8 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 
 def main(job_id):
     service = QiskitRuntimeService()
-    job = service.job(job_id)  # <- here
-    result = job.result()
+    job = service.job(job_id)
+    result = job.result()  # <- here
     print(result[0].data.meas.get_counts())
 
 
@@ -286,8 +304,8 @@ with open("jobs.json") as f:
 # %%
 counts = []
 for entry in ids:
-    job = backend.retrieve_job(entry["id"])  # <- here
-    counts.append(job.result().get_counts())
+    job = backend.retrieve_job(entry["id"])
+    counts.append(job.result().get_counts())  # <- here
 """,
         ),
         Example(
@@ -315,8 +333,8 @@ from braket.aws import AwsQuantumTask
 
 
 def measured(arn):
-    task = AwsQuantumTask(arn=arn)  # <- here
-    return task.result().measurement_counts
+    task = AwsQuantumTask(arn=arn)
+    return task.result().measurement_counts  # <- here
 """,
         ),
         Example(
@@ -334,8 +352,8 @@ def collect(record_path, name):
     backend = IonQProvider().get_backend(name)
     counts = {}
     for entry in record["jobs"]:
-        job = backend.retrieve_job(entry["id"])  # <- here
-        counts[entry["name"]] = job.result().get_counts()
+        job = backend.retrieve_job(entry["id"])
+        counts[entry["name"]] = job.result().get_counts()  # <- here
     return counts
 """,
         ),

@@ -180,7 +180,6 @@ class Workforce:
             n_jobs: processes, 0 for as many as there are processors.
             n_bytes: how much there is to read in all.
         """
-        self._setting = setting
         n_processes = n_jobs or os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
         self._own: _Worker | None = None

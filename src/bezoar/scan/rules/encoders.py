@@ -39,14 +39,6 @@ ENCODERS: Final[dict[str, tuple[EncodingKind, int, tuple[str, ...]]]] = {
     "cirq.StatePreparationChannel": ("amplitude", 0, ("target_state",)),
     "braket.circuits.Circuit.initialize": ("amplitude", 0, ("state",)),
 }
-#: Feature maps that take no data themselves; data come with `assign_parameters`.
-FEATURE_MAPS: Final = frozenset(
-    f"qiskit.circuit.library.{name}"
-    for name in (
-        *("ZZFeatureMap", "ZFeatureMap", "PauliFeatureMap", "zz_feature_map", "z_feature_map"),
-        "pauli_feature_map",
-    )
-)
 #: Methods that bind features to a feature map's parameters.
 _BINDERS: Final = ("assign_parameters", "bind_parameters")
 #: Functions that say in their name that they encode data.

@@ -296,3 +296,13 @@ def test_a_manifest_that_cannot_be_parsed(
     (finding,) = scanned(tmp_path, select=("QSA001",)).findings
     assert (finding.rule, finding.place.path) == ("QSA001", name)
     assert reason in finding.message
+
+
+def test_a_folder_of_tests_that_is_named_itself_is_examined_as_code(tmp_path: Path) -> None:
+    text = "from fastapi import FastAPI\nimport qiskit\napp = FastAPI()\n\n\n@app.post('/run')\n"
+    text += "def run(n: int):\n    return qiskit.QuantumCircuit(n).depth()\n"
+    write(tmp_path, {"tests/fixtures/app.py": text})
+    settings = ScanSettings(select=("QSA801",), cache=False)
+    assert not scan([tmp_path], settings, root=tmp_path).findings
+    (finding,) = scan([tmp_path / "tests" / "fixtures"], settings, root=tmp_path).findings
+    assert finding.place.path == "tests/fixtures/app.py"

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +86,22 @@ def examine_code(
     project: ProjectFacts,
     index: ModuleIndex,
     knowledge: Knowledge,
+    within: str = "",
 ) -> Examined:
-    """Examines a Python module or a notebook; what cannot be parsed is a finding."""
+    """Examines a Python module or a notebook; what cannot be parsed is a finding.
+
+    Args:
+        path: the file, relative to the root of the scan.
+        text: its text.
+        rules: the rules that are asked.
+        project: facts of the project around it.
+        index: finds modules of the project.
+        knowledge: what is known of the project's other files.
+        within: the path within the folder that was named for the scan; `path` without.
+    """
     result = Examined(path=path)
     try:
-        source = _source(path, text)
+        source = replace(_source(path, text), within=within)
     except ValueError as error:
         _unreadable(result, str(error), 1, text)
         return result

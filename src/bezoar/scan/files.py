@@ -48,9 +48,18 @@ _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A file of the tree: its path relative to the root, where it lies, how large it is."""
+    """A file of the tree.
+
+    Attributes:
+        path: relative to the root of the scan.
+        within: relative to the folder that was named; whoever names a folder ``tests`` means what
+            is in it.
+        file: where it lies.
+        n_bytes: how large it is.
+    """
 
     path: str
+    within: str
     file: Path
     n_bytes: int
 
@@ -81,8 +90,9 @@ def candidates(
                 path, f"cannot be scanned ({error.strerror or error})", mend="name what is there"
             ) from error
         is_folder = stat.S_ISDIR(facts.st_mode)
+        named = path if is_folder else path.parent
         for file in _tree(path, root, exclude, skip) if is_folder else (path,):
-            candidate = _candidate(file, root, seen, skip)
+            candidate = _candidate(file, root, named, seen, skip)
             if candidate is not None:
                 yield candidate
 
@@ -106,7 +116,11 @@ def _tree(
 
 
 def _candidate(
-    file: Path, root: Path, seen: set[tuple[int, int]], skip: Callable[[str, str], None]
+    file: Path,
+    root: Path,
+    named: Path,
+    seen: set[tuple[int, int]],
+    skip: Callable[[str, str], None],
 ) -> Candidate | None:
     try:
         facts = file.stat()
@@ -121,7 +135,8 @@ def _candidate(
     if (facts.st_dev, facts.st_ino) in seen:
         return None
     seen.add((facts.st_dev, facts.st_ino))
-    return Candidate(path=relative(file, root), file=file, n_bytes=facts.st_size)
+    within = relative(file, Path(os.path.abspath(named)))  # noqa: PTH100 - as in `relative`
+    return Candidate(path=relative(file, root), within=within, file=file, n_bytes=facts.st_size)
 
 
 def relative(file: Path, root: Path) -> str:

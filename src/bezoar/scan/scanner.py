@@ -170,6 +170,7 @@ class _Scan:
         return [
             Job(
                 path=candidate.path,
+                within=candidate.within,
                 file=candidate.file,
                 kind=None if kind == "code" else kind,  # type: ignore[arg-type]
                 facts=self._facts_of(candidate.path),

@@ -36,6 +36,7 @@ class Source:
         shown: the lines as the author wrote them, for code frames.
         cells: of a notebook, its code cells in order.
         magics: (line, text) of what was blanked: ``%pip install``, ``!ls``, ``%%bash``.
+        within: the path within the folder that was named for the scan, "" for `path`.
         outputs: (line, text) of what cells printed and of Markdown cells; the line is the first
             one of the cell in the joined text.
     """
@@ -47,6 +48,7 @@ class Source:
     magics: tuple[tuple[int, str], ...] = ()
     outputs: tuple[tuple[int, str], ...] = ()
     is_notebook: bool = False
+    within: str = ""
 
     def place(
         self, line: int, column: int, end_line: int, end_column: int, symbol: str = ""

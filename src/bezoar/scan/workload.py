@@ -39,9 +39,10 @@ _CHUNK = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One file to examine."""
+    """One file to examine; the fields are those of `Candidate`, with its kind and whose facts."""
 
     path: str
+    within: str
     file: Path
     kind: DocumentKind | None
     facts: str
@@ -95,6 +96,7 @@ class _Worker:
                 __version__,
                 self.ruleset,
                 job.path,
+                job.within,
                 text.encode(errors="replace"),
                 facts,
                 sorted(self.setting.dependencies[job.path]),
@@ -104,7 +106,13 @@ class _Worker:
             if known is not None:
                 return known
         result = examine_code(
-            job.path, text, self.rules, project=facts, index=self.index, knowledge=knowledge
+            job.path,
+            text,
+            self.rules,
+            project=facts,
+            index=self.index,
+            knowledge=knowledge,
+            within=job.within,
         )
         if self.cache is not None:
             self.cache.put([(key, result)])

@@ -62,7 +62,7 @@ class Module:
         self.magics = source.magics
         self.outputs = source.outputs
         self.project = project or ProjectFacts()
-        parts = PurePosixPath(source.path).parts
+        parts = PurePosixPath(source.within or source.path).parts
         self.is_test = bool(_TEST_FILE.match(parts[-1]) or _TEST_FOLDERS.intersection(parts[:-1]))
         self.tree = ast.parse(source.text, filename=source.path)
         self._reader = Reader(

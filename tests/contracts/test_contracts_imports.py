@@ -11,7 +11,8 @@ HEAVY = ("numpy", "torch", "scipy", "sklearn", "pyarrow")
 
 
 @pytest.mark.parametrize(
-    "module", ["code_findings", "errors", "records", "files", "plugins", "progress"]
+    "module",
+    ["code_findings", "errors", "records", "files", "plugins", "progress", "revision"],
 )
 def test_the_array_free_part_imports_nothing_heavy(module: str) -> None:
     code = (

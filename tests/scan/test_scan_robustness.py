@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import re
@@ -187,3 +188,22 @@ def test_a_rule_that_fails_is_told_and_stops_no_other(tmp_path: Path) -> None:
     )
     assert [each.rule for each in result.findings] == ["QSA001", "QSA201"]
     assert f"could not be shown to {broken.id}" in result.findings[0].message
+
+
+@pytest.mark.parametrize("part", ["check", "states"])
+def test_a_rule_that_fails_is_a_finding_and_stops_nothing(part: str) -> None:
+    def fails(_: object) -> list[object]:
+        raise LookupError("no such thing")
+
+    broken = dataclasses.replace(RULES[0], keywords=(), **{part: fails})
+    result = examine_code(
+        "app.py",
+        "x = 1\n",
+        [broken],
+        project=ProjectFacts(),
+        index=ModuleIndex(["app.py"]),
+        knowledge=Knowledge(),
+    )
+    (finding,) = result.findings
+    assert finding.rule == "QSA001"
+    assert "LookupError: no such thing" in finding.message

@@ -11,6 +11,7 @@ from typing import Any
 from bezoar.contracts.files import write_text
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.records import RunRecord
+from bezoar.contracts.revision import commit
 from bezoar.evaluate import provenance, victim
 from bezoar.evaluate.cells import check_replaceable, check_writable
 from bezoar.evaluate.experiment import Experiment, store_in
@@ -64,7 +65,7 @@ def run_audit(plan: AuditPlan, out: Path | str, *, progress: Progress = silent) 
         seeds=tuple(range(plan.seeds)),
         outcome="partial" if run.failures else "complete",
         command=plan.command(),
-        commit=provenance.commit(),
+        commit=commit(),
         started=started.isoformat(timespec="seconds"),
         wall_seconds=seconds,
         measurements=summary.measurements,

@@ -17,6 +17,7 @@ from bezoar.contracts.errors import InvalidData, UnknownName
 from bezoar.contracts.files import write_text
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.records import Better, Finding, Measurement, RunRecord, ThreatModel
+from bezoar.contracts.revision import commit
 from bezoar.evaluate import provenance, victim
 from bezoar.evaluate.cells import CellStore, check_replaceable, check_writable
 from bezoar.evaluate.circuit_backdoor_cells import Row, materials, measure_qdoor, measure_qtrojan
@@ -102,7 +103,7 @@ def run_circuit_backdoor(
         seeds=tuple(range(plan.seeds)),
         outcome="complete" if not failures else "partial" if cells else "failed",
         command=plan.command(),
-        commit=provenance.commit(),
+        commit=commit(),
         started=started.isoformat(timespec="seconds"),
         wall_seconds=time.perf_counter() - clock,
         measurements=measurements,

@@ -17,6 +17,7 @@ from bezoar.contracts.files import write_text, write_whole
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.records import hash_of
 from bezoar.contracts.reproduction import ItemRecord, Picture, read_item
+from bezoar.contracts.revision import commit
 from bezoar.evaluate import comparison, provenance
 from bezoar.evaluate.audit_runs import AuditRuns
 from bezoar.evaluate.backdoors.plan import BackdoorPlan
@@ -188,7 +189,7 @@ def _reproduce_item(
         outcome="partial" if failures else "complete",
         command=_command(study, item, seeds=seeds, quick=quick),
         versions=provenance.versions(),
-        commit=provenance.commit(),
+        commit=commit(),
         started=started.isoformat(timespec="seconds"),
         wall_seconds=time.perf_counter() - clock,
         quick=quick,

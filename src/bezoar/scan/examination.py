@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bezoar.contracts.code_findings import CodeFinding, Place
 from bezoar.scan.code.module import Module
@@ -30,6 +30,7 @@ _FREE_FORM = frozenset({"settings", "artefact"})
 
 #: (function, parameter) pairs that a finding rests on.
 Parameters = tuple[tuple[str, str], ...]
+_Said = TypeVar("_Said")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +111,19 @@ def examine_code(
     with _deep_recursion():
         try:
             module = _module(source, result, project=project, index=index, knowledge=knowledge)
+            asked = [rule for rule in rules if _worth(rule, searched)]
             hits = [
                 (rule, hit)
-                for rule in rules
-                if rule.check is not None and _worth(rule, searched)
+                for rule in asked
+                if rule.check is not None
                 for hit in _asked(rule, rule.check, module, result)
             ]
+            result.stated = frozenset(
+                fact
+                for rule in asked
+                if rule.states is not None
+                for fact in _asked(rule, rule.states, module, result)
+            )
         except SyntaxError as error:
             _unreadable(
                 result, f"is not valid Python: {error.msg}", error.lineno or 1, text, source
@@ -131,12 +139,6 @@ def examine_code(
             reason = f"could not be analysed ({type(error).__name__}: {error}); please report this"
             _unreadable(result, reason, 1, text, source)
             return result
-        result.stated = frozenset(
-            fact
-            for rule in rules
-            if rule.states is not None and _worth(rule, text)
-            for fact in rule.states(module)
-        )
         result.exports = module.exports
         result.references = module.references
         result.passed = {
@@ -215,8 +217,8 @@ def _module(
 
 
 def _asked(
-    rule: Rule, check: Callable[[Any], Iterable[Hit]], subject: object, result: Examined
-) -> list[Hit]:
+    rule: Rule, check: Callable[[Any], Iterable[_Said]], subject: object, result: Examined
+) -> list[_Said]:
     """What a rule says; one that fails is told as a finding and stops nothing."""
     try:
         return list(check(subject))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import os
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from bezoar.contracts.code_findings import (
 )
 from bezoar.contracts.errors import InvalidArgument
 from bezoar.contracts.progress import Progress, silent
+from bezoar.contracts.revision import commit
 from bezoar.scan.artefacts import artefact_kind
 from bezoar.scan.baseline import read_baseline, split_known
 from bezoar.scan.catalogue import all_rules, is_selected, selected
@@ -150,7 +150,7 @@ class _Scan:
             skipped=tuple(sorted(self._skipped, key=lambda each: each.path)),
             notes=tuple(self._notes(len(results))),
             version=__version__,
-            commit=_commit(self._root),
+            commit=commit(self._root, digits=40),
             started=self._started,
             wall_seconds=round(time.monotonic() - self._began, 3),
             command=self._command,
@@ -386,26 +386,3 @@ def _cache_file() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("bezoar") / "scan.sqlite"
-
-
-def _commit(root: Path) -> str:
-    """The git commit of the scanned tree, ``-dirty`` where it has changes; "" outside git."""
-
-    def git(*arguments: str) -> str:
-        try:
-            done = subprocess.run(  # noqa: S603 - constant arguments
-                ["git", *arguments],  # noqa: S607 - the user's own git
-                cwd=root,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=10,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    head = git("rev-parse", "HEAD")
-    if not head:
-        return ""
-    return f"{head}-dirty" if git("status", "--porcelain", "--untracked-files=no") else head

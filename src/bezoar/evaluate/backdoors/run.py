@@ -12,6 +12,7 @@ from typing import Any
 from bezoar.contracts.files import write_text
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.records import Finding, Measurement, RunRecord, Table
+from bezoar.contracts.revision import commit
 from bezoar.evaluate import provenance
 from bezoar.evaluate.backdoors.experiment import BackdoorExperiment, BackdoorResults
 from bezoar.evaluate.backdoors.materials import Shelf, data_name
@@ -110,7 +111,7 @@ def _record(
         seeds=tuple(range(plan.seeds)),
         outcome="partial" if results.failures else "complete",
         command=plan.command(),
-        commit=provenance.commit(),
+        commit=commit(),
         started=started.isoformat(timespec="seconds"),
         wall_seconds=seconds,
         measurements=tuple(measurements),

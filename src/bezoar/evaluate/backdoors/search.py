@@ -16,6 +16,7 @@ from bezoar.contracts.errors import InvalidArgument
 from bezoar.contracts.files import write_text
 from bezoar.contracts.progress import Progress, silent
 from bezoar.contracts.records import Measurement, RunRecord, ThreatModel, hash_of
+from bezoar.contracts.revision import commit
 from bezoar.evaluate import provenance
 from bezoar.evaluate.backdoors import search_observing as observing
 from bezoar.evaluate.backdoors.experiment import BackdoorExperiment, BackdoorResults
@@ -123,7 +124,7 @@ def run_search(
         command=command(
             plan, settings, random=random, verify=verify, attacker_images=attacker_images
         ),
-        commit=provenance.commit(),
+        commit=commit(),
         started=started.isoformat(timespec="seconds"),
         wall_seconds=seconds,
         measurements=tuple(_measurements(plan, found, seconds)),

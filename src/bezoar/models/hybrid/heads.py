@@ -6,6 +6,7 @@ numbers, and end with a linear layer ``classify``; they differ in what is betwee
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from math import pi
 from typing import Literal
 
@@ -18,7 +19,7 @@ from bezoar.models.hybrid.initial import linear, torch_stream
 OUTPUT_SCALE = 5.0
 
 
-class Head(nn.Module):
+class Head(nn.Module, ABC):
     """Features ``(batch, feature)`` to logits ``(batch, class)``.
 
     Attributes:
@@ -43,9 +44,9 @@ class Head(nn.Module):
         """Logits ``(batch, class)`` of features ``(batch, feature)``."""
         return self.classify(self.between(self.reduce(self.normalize(features))))
 
+    @abstractmethod
     def between(self, reduced: Tensor) -> Tensor:
         """What happens to the `width` numbers between the two linear layers."""
-        raise NotImplementedError
 
 
 class QuantumHead(Head):
